@@ -1,0 +1,28 @@
+"""Playbooks for Microsoft Sentinel: one folder each, found and not listed.
+
+trigger -> Incident -> Evidence -> Verdict -> WriteBack
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from playbooks.errors import UnknownPlaybook
+from playbooks.ports import Playbook
+
+
+def discover() -> Mapping[str, Path]:
+    """Playbook name -> folder: every folder here that holds a rule.yaml."""
+    here = Path(__file__).parent
+    return {rule.parent.name: rule.parent for rule in sorted(here.glob("*/rule.yaml"))}
+
+
+def load(name: str) -> Playbook[Any]:
+    """The playbook of that name. Raises UnknownPlaybook."""
+    if name not in discover():
+        raise UnknownPlaybook(f"there is no playbook {name[:64]!r}; there are: {', '.join(discover())}")
+    playbook = import_module(f"playbooks.{name}").PLAYBOOK
+    if not isinstance(playbook, Playbook) or playbook.name != name:
+        raise UnknownPlaybook(f"the folder {name} does not define PLAYBOOK with that name")
+    return playbook

@@ -1,0 +1,196 @@
+"""From the bytes of a request to what is to be triaged: nothing but ids is believed.
+
+Two bodies are accepted, as Sentinel's playbook triggers post them (no schema is published; the shapes
+are those of the incident trigger, `object.id`, and of the alert trigger, `SystemAlertId` with the
+workspace), and the short form that our Logic App posts: `{"incidentId": "/subscriptions/…"}`.
+Every other member is ignored: facts are read from the services in each attempt.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from playbooks.errors import RequestRefused
+from playbooks.model import IncidentId
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_ID_LENGTH = 1024
+
+_GUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_INCIDENT_ID = re.compile(
+    rf"/subscriptions/(?P<subscription>{_GUID})/resourceGroups/(?P<group>[\w.()-]{{1,90}})"
+    r"/providers/Microsoft\.OperationalInsights/workspaces/(?P<workspace>[A-Za-z0-9-]{4,63})"
+    rf"/providers/Microsoft\.SecurityInsights/incidents/(?P<name>{_GUID})",
+    re.IGNORECASE | re.ASCII,
+)
+_SAFE_ID = re.compile(r"/subscriptions/[\w.()/-]+", re.IGNORECASE | re.ASCII)
+_ALERT_ID = re.compile(r"[0-9A-Za-z_.-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReference:
+    """An alert whose incident is still to be found: the workspace's ARM id and the SystemAlertId."""
+
+    workspace_path: str
+    system_alert_id: str
+
+
+type Subject = IncidentId | AlertReference
+
+
+def read_request(body: bytes, *, content_type: str, workspaces: Iterable[tuple[str, str]]) -> Subject:
+    """What a request asks to triage. `workspaces` are the allowed (ARM id, customer id) pairs.
+
+    Raises RequestRefused with the documented status and code (see `docs/http.md`).
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestRefused(
+            413, "body_too_large", "The body is larger than 4 MiB. Post the incident id alone."
+        )
+    if content_type.split(";", maxsplit=1)[0].strip().lower() != "application/json":
+        raise RequestRefused(415, "unsupported_media_type", "Post JSON with Content-Type: application/json.")
+    document = parse_object(body)
+    allowed = tuple(workspaces)
+    if "object" not in document and "incidentId" not in document and "SystemAlertId" in document:
+        return _read_alert(document, allowed)
+    return read_incident_id(_named_incident(document), (path for path, _ in allowed))
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """The body as one JSON object, strictly: UTF-8, no duplicate keys, no NaN, depth at most 32.
+
+    Raises RequestRefused (400).
+    """
+    if not body.strip():
+        raise RequestRefused(
+            400, "body_not_object", "The body is empty. Post a JSON object with the incident id."
+        )
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RequestRefused(400, "body_not_json", "The body is not UTF-8 text.") from None
+    if _depth(text) > MAX_DEPTH:
+        raise RequestRefused(400, "body_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
+    except ValueError:
+        raise RequestRefused(400, "body_not_json", "The body is not one JSON document.") from None
+    if not isinstance(document, dict):
+        raise RequestRefused(400, "body_not_object", "The body is not a JSON object.")
+    _refuse_bad_text(document)
+    return document
+
+
+def read_incident_id(value: object, workspace_paths: Iterable[str]) -> IncidentId:
+    """An incident's ARM id, checked before any token or call. Raises RequestRefused (400 or 403)."""
+    if not isinstance(value, str) or not value:
+        raise RequestRefused(
+            400, "incident_id_missing", "The body names no incident: object.id or incidentId is missing."
+        )
+    if len(value) > MAX_ID_LENGTH or ".." in value or "//" in value or not _SAFE_ID.fullmatch(value):
+        raise RequestRefused(400, "incident_id_invalid", f"Not an ARM id of an incident: {shown(value)}")
+    match = _INCIDENT_ID.fullmatch(value)
+    if match is None:
+        raise RequestRefused(400, "not_an_incident_id", f"An ARM id, but not of an incident: {shown(value)}")
+    incident_id = IncidentId(match["subscription"], match["group"], match["workspace"], match["name"])
+    if incident_id.workspace_path.lower() not in {path.lower() for path in workspace_paths}:
+        raise _not_allowed()
+    return incident_id
+
+
+def shown(text: str) -> str:
+    """At most 64 characters of outside text, escaped, for an error message."""
+    return ascii(text[:64])
+
+
+def _not_allowed() -> RequestRefused:
+    return RequestRefused(
+        403, "incident_not_allowed", "The incident is not in a workspace that this app is configured for."
+    )
+
+
+def _named_incident(document: dict[str, object]) -> object:
+    """The id where the incident trigger (`object.id`) or our Logic App (`incidentId`) puts it."""
+    nested = document.get("object")
+    if isinstance(nested, dict):
+        return nested.get("id")
+    return document.get("incidentId")
+
+
+def _read_alert(document: dict[str, object], allowed: tuple[tuple[str, str], ...]) -> AlertReference:
+    """The alert trigger's body: workspace by subscription, group and customer id."""
+    alert_id = document["SystemAlertId"]
+    if not isinstance(alert_id, str) or not _ALERT_ID.fullmatch(alert_id):
+        raise RequestRefused(400, "alert_id_invalid", "SystemAlertId is not an alert id.")
+    place = [
+        document.get(key) for key in ("WorkspaceSubscriptionId", "WorkspaceResourceGroup", "WorkspaceId")
+    ]
+    for path, customer_id in allowed:
+        parts = path.split("/")
+        if [str(part).lower() for part in place] == [parts[2].lower(), parts[4].lower(), customer_id.lower()]:
+            return AlertReference(path, alert_id)
+    raise _not_allowed()
+
+
+def _depth(text: str) -> int:
+    """Deepest nesting of brackets outside strings; read before parsing, which recurses."""
+    deepest = level = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif character in "]}":
+            level -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise RequestRefused(400, "duplicate_key", "The body holds the same key twice in one object.")
+    return members
+
+
+def _no_constant(_: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("number out of range")
+    return number
+
+
+def _refuse_bad_text(value: object) -> None:
+    """Refuses lone surrogates and NUL in any string or key of a parsed document."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str) and ("\0" in item or not _is_encodable(item)):
+            raise RequestRefused(
+                400, "bad_text", "The body holds a NUL character or half of a surrogate pair."
+            )
+        if isinstance(item, dict):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            pending += item
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""The queue message: ids and bookkeeping only, always under 4 KiB. Nothing in it is evidence."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from playbooks.errors import MessageUnreadable, RequestRefused
+from playbooks.intake import AlertReference, Subject, parse_object, read_incident_id
+from playbooks.model import IncidentId
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageMessage:
+    """One incident or alert on its way to a playbook. `accepted_at` is UTC; `delays` counts waits."""
+
+    playbook: str
+    subject: Subject
+    correlation_id: str
+    accepted_at: datetime
+    delays: int = 0
+
+    @property
+    def operation_id(self) -> UUID:
+        """The same for every request about the same incident or alert and playbook."""
+        return uuid5(NAMESPACE_URL, f"{self.playbook}|{_subject_key(self.subject)}")
+
+    def later(self) -> "TriageMessage":
+        """The message that takes this one's place after a wait."""
+        return replace(self, delays=self.delays + 1)
+
+    def encode(self) -> str:
+        """JSON text, as `decode` reads it."""
+        return json.dumps(
+            {
+                "v": SCHEMA_VERSION,
+                "playbook": self.playbook,
+                **_subject_members(self.subject),
+                "correlationId": self.correlation_id,
+                "acceptedAt": self.accepted_at.astimezone(UTC).isoformat(),
+                "delays": self.delays,
+            }
+        )
+
+
+def decode(text: str, workspace_paths: tuple[str, ...]) -> TriageMessage:
+    """A message as `encode` wrote it, with its ids checked again: storage may be written by others.
+
+    Raises MessageUnreadable where it is not ours or not whole, RequestRefused where it names an
+    incident that is not allowed.
+    """
+    try:
+        document = parse_object(text.encode("utf-8", "surrogatepass"))
+    except RequestRefused as error:
+        raise MessageUnreadable(f"queue message: {error.message}") from None
+    if document.get("v") != SCHEMA_VERSION:
+        raise MessageUnreadable(
+            f"queue message of schema version {document.get('v')!r}, this app reads version 1"
+        )
+    match document:
+        case {
+            "playbook": str(playbook),
+            "correlationId": str(correlation_id),
+            "acceptedAt": str(accepted_at),
+            "delays": int(delays),
+        }:
+            return TriageMessage(
+                playbook=playbook,
+                subject=_read_subject(document, workspace_paths),
+                correlation_id=correlation_id[:64],
+                accepted_at=_read_time(accepted_at),
+                delays=delays,
+            )
+    raise MessageUnreadable("queue message: playbook, correlationId, acceptedAt or delays is missing")
+
+
+def rescue_incident_id(text: str, workspace_paths: tuple[str, ...]) -> IncidentId | None:
+    """The incident id of a message that `decode` cannot read, if it holds an allowed one."""
+    try:
+        document = parse_object(text.encode("utf-8", "surrogatepass"))
+        return read_incident_id(document.get("incidentId"), workspace_paths)
+    except RequestRefused:
+        return None
+
+
+def _subject_key(subject: Subject) -> str:
+    match subject:
+        case IncidentId():
+            return subject.key
+        case AlertReference(workspace_path, system_alert_id):
+            return f"{workspace_path}|{system_alert_id}".lower()
+
+
+def _subject_members(subject: Subject) -> dict[str, str]:
+    match subject:
+        case IncidentId():
+            return {"incidentId": subject.path}
+        case AlertReference(workspace_path, system_alert_id):
+            return {"workspace": workspace_path, "systemAlertId": system_alert_id}
+
+
+def _read_subject(document: dict[str, object], workspace_paths: tuple[str, ...]) -> Subject:
+    match document:
+        case {"workspace": str(workspace), "systemAlertId": str(alert_id)}:
+            if workspace.lower() in {path.lower() for path in workspace_paths}:
+                return AlertReference(workspace, alert_id)
+            raise RequestRefused(403, "incident_not_allowed", "The alert's workspace is not configured.")
+    return read_incident_id(document.get("incidentId"), workspace_paths)
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise MessageUnreadable("queue message: acceptedAt is not a time") from None
+    if moment.tzinfo is None:
+        raise MessageUnreadable("queue message: acceptedAt has no time zone")
+    return moment.astimezone(UTC)

@@ -1,0 +1,100 @@
+"""The values that flow through the house: frozen, typed, and free of any service's wire format.
+
+    trigger -> Incident -> Evidence -> Verdict -> WriteBack
+
+Times are `datetime` in UTC throughout. Names are Sentinel's, ASIM's and ATT&CK's own.
+"""
+
+from playbooks.model.incident import (
+    Account,
+    Alert,
+    Classification,
+    ClassificationReason,
+    Host,
+    Incident,
+    IncidentId,
+    Owner,
+    Severity,
+    Status,
+)
+from playbooks.model.lookup import (
+    Absent,
+    Found,
+    Lookup,
+    Unavailable,
+)
+from playbooks.model.settings import (
+    BusinessHours,
+    Mode,
+    Policy,
+    WriteSettings,
+)
+from playbooks.model.sources import (
+    Device,
+    DirectoryRole,
+    DirectoryUser,
+    Group,
+    LoggedAlert,
+    ProcessEvent,
+    Risk,
+    WatchlistItem,
+)
+from playbooks.model.verdict import (
+    Briefing,
+    Close,
+    Escalate,
+    Fact,
+    Finding,
+    Judgement,
+    Reason,
+    Stance,
+    Verdict,
+)
+from playbooks.model.write_back import (
+    Comment,
+    IncidentChange,
+    Task,
+    WriteBack,
+)
+
+__all__ = [
+    "Absent",
+    "Account",
+    "Alert",
+    "Briefing",
+    "BusinessHours",
+    "Classification",
+    "ClassificationReason",
+    "Close",
+    "Comment",
+    "Device",
+    "DirectoryRole",
+    "DirectoryUser",
+    "Escalate",
+    "Fact",
+    "Finding",
+    "Found",
+    "Group",
+    "Host",
+    "Incident",
+    "IncidentChange",
+    "IncidentId",
+    "Judgement",
+    "LoggedAlert",
+    "Lookup",
+    "Mode",
+    "Owner",
+    "Policy",
+    "ProcessEvent",
+    "Reason",
+    "Risk",
+    "Severity",
+    "Stance",
+    "Status",
+    "Task",
+    "Unavailable",
+    "Verdict",
+    "WatchlistItem",
+    "WriteBack",
+    "WriteSettings",
+]

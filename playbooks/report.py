@@ -1,0 +1,195 @@
+"""Verdict to comment: HTML that Sentinel shows, escaped, bounded, and inert whatever text it carries.
+
+Sentinel comments hold at most 30,000 characters and are shown as HTML, in some places as Markdown too;
+a task description holds 3,000. Every outside character that either would read as markup becomes a
+numeric entity, and invisible or direction-changing characters are named, so text stays text.
+"""
+
+import json
+import unicodedata
+from dataclasses import dataclass, replace
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from playbooks.model import Briefing, Close, Judgement, Reason, Stance
+
+COMMENT_LIMIT = 30_000
+TASK_LIMIT = 3_000
+COMMAND_LIMIT = 2_000
+RECORD_MARK = "triage-record:"
+
+_MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def inert(text: object) -> Markup:
+    """Any outside text as HTML that shows it as typed and does nothing else."""
+    return Markup("".join(map(_inert_character, str(text))))  # noqa: S704 - each character is escaped here
+
+
+def _inert_character(character: str) -> str:
+    if character in _MARKUP:
+        return f"&#{ord(character)};"
+    if character == " " or (character.isascii() and character.isprintable()):
+        return character
+    if unicodedata.category(character) in _INVISIBLE or character.isspace():
+        return f"&#91;U&#43;{ord(character):04X}&#93;"
+    return character
+
+
+_ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert)
+
+_COMMENT = _ENVIRONMENT.from_string("""\
+<p><b>{{ title }}</b><br>{{ briefing.headline }}</p>
+{% if replaces %}<p>This replaces the earlier decision {{ replaces }}.</p>
+{% endif %}
+{% for heading, reasons in groups if reasons %}
+<p><b>{{ heading }}</b></p>
+<ul>{% for reason in reasons %}<li>{{ reason.text }} <code>{{ reason.code }}</code></li>{% endfor %}</ul>
+{% endfor %}
+{% if omitted_reasons %}<p>{{ omitted_reasons }} more reasons left out for length.</p>
+{% endif %}
+{% if briefing.findings %}
+<p><b>What ran</b></p>
+<table border="1">
+<tr><th>UTC</th><th>What</th><th>Host, account, parent</th><th>Command</th><th>Approval</th></tr>
+{% for finding in briefing.findings %}
+<tr><td>{{ finding.time.strftime("%Y-%m-%d %H:%M:%S") }}</td><td>{{ finding.what }}</td>\
+<td>{{ finding.host }}<br>{{ finding.runner }}<br>started by {{ finding.parent or "an unknown parent" }}</td>\
+<td><code>{{ finding.command }}</code>\
+{% for text in finding.decoded %}<br>decoded: <code>{{ text }}</code>{% endfor %}</td>\
+<td>{% if finding.covered_by %}{{ finding.covered_by }}{% else %}<b>not covered</b>{% endif %}\
+{% for line in finding.missing %}<br>missing: {{ line }}{% endfor %}\
+{% for line in finding.met %}<br>met: {{ line }}{% endfor %}</td></tr>
+{% endfor %}
+</table>
+{% endif %}
+{% if omitted_findings %}<p>{{ omitted_findings }} rows left out for length.</p>
+{% endif %}
+{% if briefing.facts %}
+<p><b>Who and where</b></p>
+<table border="1">
+{% for fact in briefing.facts %}
+<tr><td>{{ fact.subject }}</td><td>{{ fact.label }}</td><td>{{ fact.value }}</td></tr>
+{% endfor %}
+</table>
+{% endif %}
+{% if omitted_facts %}<p>{{ omitted_facts }} rows left out for length.</p>
+{% endif %}
+{% if briefing.steps %}
+<p><b>Next steps</b></p>
+<ol>{% for step in briefing.steps %}<li>{{ step }}</li>{% endfor %}</ol>
+{% endif %}
+{% if briefing.proposal %}
+<p><b>If this was approved work</b></p>
+<pre>{{ briefing.proposal }}</pre>
+{% endif %}
+<p><code>{{ record }}</code></p>
+""")
+
+_TITLES = {
+    "closed": "Mailbox export triage: close as BenignPositive, SuspiciousButExpected",
+    "escalated": "Mailbox export triage: escalated",
+    "sampled": "Mailbox export triage: could be closed, left open as a sample for review",
+    "noted": "Mailbox export triage: evidence for the person who holds this incident; nothing was changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Which decision a comment tells (`closed`, `escalated`, …) and which earlier labels it replaces."""
+
+    kind: str
+    replaces: tuple[str, ...] = ()
+
+
+def render_comment(judgement: Judgement, heading: Heading) -> str:
+    """The comment as HTML, at most 30,000 characters: where it is longer, whole rows go, and are counted."""
+    keep_findings, keep_facts = len(judgement.briefing.findings), len(judgement.briefing.facts)
+    keep_reasons = len(judgement.verdict.reasons)
+    while True:
+        text = _render(judgement, heading, (keep_reasons, keep_findings, keep_facts))
+        if len(text) <= COMMENT_LIMIT:
+            return text
+        if keep_facts > 5:
+            keep_facts //= 2
+        elif keep_findings > 2:
+            keep_findings //= 2
+        elif keep_reasons > 5:
+            keep_reasons //= 2
+        else:
+            return _render(
+                replace(judgement, briefing=Briefing(headline=judgement.briefing.headline[:500])),
+                heading,
+                (5, 0, 0),
+            )
+
+
+def render_steps(steps: tuple[str, ...]) -> str:
+    """A task's description: the steps as an HTML list, at most 3,000 characters, whole steps only."""
+    items = [f"<li>{inert(step)}</li>" for step in steps]
+    while len(items) > 1 and sum(map(len, items)) > TASK_LIMIT - 100:
+        items.pop()
+    left_out = len(steps) - len(items)
+    more = f"<p>{left_out} more steps in the comment.</p>" if left_out else ""
+    return f"<ol>{''.join(items)}</ol>{more}"
+
+
+def _render(judgement: Judgement, heading: Heading, keep: tuple[int, int, int]) -> str:
+    keep_reasons, keep_findings, keep_facts = keep
+    briefing, reasons = judgement.briefing, judgement.verdict.reasons
+    ordered = sorted(reasons, key=lambda reason: list(Stance).index(reason.stance) == 0)[:keep_reasons]
+    shown = replace(
+        briefing,
+        findings=tuple(
+            replace(f, command=_bounded(f.command), decoded=tuple(map(_bounded, f.decoded)))
+            for f in briefing.findings[:keep_findings]
+        ),
+        facts=briefing.facts[:keep_facts],
+    )
+    return _COMMENT.render(
+        title=_title(judgement, heading),
+        briefing=shown,
+        replaces=", ".join(heading.replaces),
+        groups=[
+            ("Against closing", _of(ordered, Stance.AGAINST)),
+            ("Not checked", _of(ordered, Stance.UNCHECKED)),
+            ("For closing", _of(ordered, Stance.FOR)),
+        ],
+        omitted_reasons=len(reasons) - len(ordered),
+        omitted_findings=len(briefing.findings) - len(shown.findings),
+        omitted_facts=len(briefing.facts) - len(shown.facts),
+        record=_record(judgement, heading),
+    )
+
+
+def _title(judgement: Judgement, heading: Heading) -> str:
+    if heading.kind == "observed":
+        word = "close" if isinstance(judgement.verdict, Close) else "escalate"
+        return f"Mailbox export triage (observe mode, nothing was changed): it would {word} this incident"
+    return _TITLES[heading.kind]
+
+
+def _of(reasons: list[Reason], stance: Stance) -> list[Reason]:
+    return [reason for reason in reasons if reason.stance is stance]
+
+
+def _bounded(text: str) -> str:
+    """A long command keeps its beginning; the whole of it is in the log."""
+    if len(text) <= COMMAND_LIMIT:
+        return text
+    return f"{text[:COMMAND_LIMIT]} … ({len(text) - COMMAND_LIMIT} more characters in the log)"
+
+
+def _record(judgement: Judgement, heading: Heading) -> str:
+    """The decision in one line for machines: kind, verdict, scenarios and sorted reason codes."""
+    verdict = judgement.verdict
+    record = {
+        "v": 1,
+        "decision": heading.kind,
+        "verdict": "close" if isinstance(verdict, Close) else "escalate",
+        "scenarios": sorted(verdict.scenarios),
+        "reasons": sorted({reason.code for reason in verdict.reasons}),
+    }
+    return f"{RECORD_MARK} {json.dumps(record)}"

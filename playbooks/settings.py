@@ -1,0 +1,215 @@
+"""App settings: read once from the environment, checked whole, every problem named at once.
+
+Each setting is one environment variable, documented in `docs/settings.md`. Lists are separated by `;`.
+Nothing runs on a guessed default: what has no safe default is required.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from playbooks.errors import SettingsError
+from playbooks.model import BusinessHours, Mode, Policy, Status, WriteSettings
+
+SEED_RULE_ID = "4500a2ff-455b-4ee7-a21d-5ac5c7c9ea87"
+CORRELATED_RULE_ID = "b0d9a6c2-6b1e-4a57-9f0e-6c1d7a1f2e34"
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WORKSPACE = re.compile(
+    r"(?P<path>/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}"
+    r"/providers/Microsoft\.OperationalInsights/workspaces/[A-Za-z0-9-]{4,63})=(?P<customer>[0-9a-f-]{36})",
+    re.IGNORECASE,
+)
+
+
+class Workspace(BaseModel):
+    """A workspace that incidents may come from: its ARM id and the customer id its log queries take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    customer_id: str
+
+
+def _split(text: object) -> object:
+    """A cell of `;`-separated parts as a tuple, blanks dropped."""
+    if not isinstance(text, str):
+        return text
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
+def _workspaces(text: object) -> object:
+    """`/subscriptions/…/workspaces/NAME=CUSTOMER-ID`, several separated by `;`."""
+    parts = _split(text)
+    if not isinstance(parts, tuple):
+        return parts
+    matches = [(part, _WORKSPACE.fullmatch(part)) for part in parts]
+    if unread := [part for part, match in matches if match is None]:
+        raise ValueError(f"not of the form <ARM id of the workspace>=<customer id>: {unread[0][:80]!r}")
+    return tuple({"path": m["path"], "customer_id": m["customer"]} for _, m in matches if m is not None)
+
+
+def _domains(text: object) -> object:
+    """`CONTOSO=contoso.com;FABRIKAM=fabrikam.com` as a map in lower case."""
+    parts = _split(text)
+    if not isinstance(parts, tuple):
+        return parts
+    pairs = [part.lower().partition("=") for part in parts]
+    if bad := [name for name, equals, dns in pairs if not (name and equals and "." in dns)]:
+        raise ValueError(f"not of the form NETBIOS=dns.name: {bad[0]!r}")
+    return {name.strip(): dns.strip() for name, _, dns in pairs}
+
+
+def _business_hours(text: object) -> object:
+    """`Mon-Fri 07:00-19:00` as weekdays and minutes."""
+    if not isinstance(text, str):
+        return text
+    match = re.fullmatch(r"(\w{3})(?:-(\w{3}))? (\d{2}):(\d{2})-(\d{2}):(\d{2})", text.strip())
+    if match is None or not {(match[1]).lower(), (match[2] or match[1]).lower()} <= set(_DAYS):
+        raise ValueError("not of the form 'Mon-Fri 07:00-19:00'")
+    first, last = _DAYS.index(match[1].lower()), _DAYS.index((match[2] or match[1]).lower())
+    start, end = int(match[3]) * 60 + int(match[4]), int(match[5]) * 60 + int(match[6])
+    if first > last or not 0 <= start < end <= 24 * 60:
+        raise ValueError("days and times must run forwards, within one day")
+    return BusinessHours(frozenset(range(first, last + 1)), start, end)
+
+
+def _endpoint(text: object) -> object:
+    """https, or http on the loopback interface (the local workspace); no path, no trailing slash."""
+    if not isinstance(text, str):
+        return text
+    parts = urlsplit(text.strip().rstrip("/"))
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        return text.strip().rstrip("/")
+    raise ValueError("must start with https:// (http only on 127.0.0.1, for the local workspace)")
+
+
+def _time_zone(text: str) -> str:
+    """An IANA name that this machine's time zone data knows."""
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"not an IANA time zone: {text!r}") from error
+    return text
+
+
+type Parts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+type Names = Annotated[frozenset[str], BeforeValidator(_split)]
+type Endpoint = Annotated[str, BeforeValidator(_endpoint)]
+
+
+class Settings(BaseModel):
+    """All settings. Field names are the environment variables in lower case, without `TRIAGE_`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    workspaces: Annotated[tuple[Workspace, ...], BeforeValidator(_workspaces), Field(min_length=1)]
+    mode: Mode = Mode.OBSERVE
+    queue_name: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9]|-(?!-)){1,55}[a-z0-9]$")] = "triage"
+    http_auth_level: Annotated[str, Field(pattern="(?i)^(function|anonymous)$")] = "function"
+    """`anonymous` only behind Entra authentication; `function` asks for a key in `x-functions-key`."""
+
+    domains: Annotated[dict[str, str], BeforeValidator(_domains), Field(min_length=1)]
+    time_zone: Annotated[str, BeforeValidator(_time_zone)]
+    business_hours: Annotated[BusinessHours, BeforeValidator(_business_hours)]
+    rule_ids: Names = frozenset({SEED_RULE_ID, CORRELATED_RULE_ID})
+    export_role_groups: Names = frozenset()
+    exchange_admin_groups: Names = frozenset()
+    ediscovery_groups: Names = frozenset()
+    service_account_groups: Names = frozenset()
+    service_account_patterns: Parts = ("svc-*",)
+    personal_export_root: str = ""
+    file_server_suffixes: Parts = ()
+    identity_protection: Annotated[str, Field(pattern="^(required|none)$")] = "required"
+
+    hold_minutes: Annotated[int, Field(ge=0, le=1440)] = 15
+    log_wait_minutes: Annotated[int, Field(ge=0, le=1440)] = 120
+    close_limit: Annotated[int, Field(ge=0, le=1000)] = 20
+    sample_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    unowned_owners: Names = frozenset()
+    escalated_status: Annotated[str, Field(pattern="^(keep|Active)$")] = "keep"
+
+    arm_endpoint: Endpoint = "https://management.azure.com"
+    graph_endpoint: Endpoint = "https://graph.microsoft.com"
+    logs_endpoint: Endpoint = "https://api.loganalytics.azure.com"
+    client_id: str = ""
+    """Client id of a user-assigned managed identity; empty for the system-assigned one."""
+    local_token: str = ""
+    """A fixed token for the local workspace; refused unless every endpoint is on loopback."""
+
+    @model_validator(mode="after")
+    def _local_token_stays_local(self) -> Self:
+        """A fixed token never travels beyond loopback."""
+        hosts = {
+            urlsplit(url).hostname for url in (self.arm_endpoint, self.graph_endpoint, self.logs_endpoint)
+        }
+        if self.local_token and not hosts <= _LOOPBACK:
+            raise ValueError(
+                "TRIAGE_LOCAL_TOKEN is for the local workspace only: every endpoint must be on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def policy(self) -> Policy:
+        """What a playbook judges by."""
+        return Policy(
+            domains=self.domains,
+            rule_ids=frozenset(rule.lower() for rule in self.rule_ids),
+            export_role_groups=frozenset(name.casefold() for name in self.export_role_groups),
+            exchange_admin_groups=frozenset(name.casefold() for name in self.exchange_admin_groups),
+            ediscovery_groups=frozenset(name.casefold() for name in self.ediscovery_groups),
+            personal_export_root=self.personal_export_root,
+            file_server_suffixes=self.file_server_suffixes or tuple(self.domains.values()),
+            service_account_patterns=self.service_account_patterns,
+            service_account_groups=frozenset(name.casefold() for name in self.service_account_groups),
+            business_hours=self.business_hours,
+            time_zone=self.time_zone,
+            identity_protection=self.identity_protection == "required",
+            close_limit=self.close_limit,
+            hold=timedelta(minutes=self.hold_minutes),
+            log_wait=timedelta(minutes=self.log_wait_minutes),
+        )
+
+    @property
+    def write(self) -> WriteSettings:
+        """How verdicts are written back."""
+        return WriteSettings(
+            mode=self.mode,
+            sample_share=self.sample_share,
+            unowned_owners=frozenset(owner.casefold() for owner in self.unowned_owners),
+            escalated_status=Status.ACTIVE if self.escalated_status == "Active" else None,
+        )
+
+
+PREFIX = "TRIAGE_"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from environment variables. Raises SettingsError with every problem, one sentence each."""
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and value.strip()
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(
+            [_problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
+        ) from None
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One sentence for one problem; the value itself is never repeated, it may be a secret."""
+    name = PREFIX + str(place[0]).upper() if place else "settings"
+    if kind == "missing":
+        return f"{name} is missing. See docs/settings.md for its form and an example."
+    if kind == "extra_forbidden":
+        return f"{name} is not a setting of this app. Check the spelling against docs/settings.md."
+    return f"{name}: {message.removeprefix('Value error, ')}"
