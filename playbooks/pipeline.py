@@ -36,6 +36,7 @@ from playbooks.plan import (
     decision_id,
     is_held,
     plan_write_back,
+    was_closed_before,
     was_closed_by_us,
 )
 from playbooks.ports import Incidents, Playbook, Sources
@@ -192,7 +193,7 @@ async def _judged_or_last_resort[E](
 
 def _mind_people(judgement: Judgement, incident: Incident) -> Judgement:
     """What a person reopened, or what has new alerts since our close, is never closed by us again."""
-    if isinstance(judgement.verdict, Escalate) or Kind.CLOSED.label not in incident.labels:
+    if isinstance(judgement.verdict, Escalate) or not was_closed_before(incident):
         return judgement
     reason = Reason(
         "reopened", "This incident was closed by triage before and is open again.", "incident", Stance.AGAINST

@@ -44,6 +44,8 @@ class Kind(StrEnum):
 
 
 LABELS = frozenset(kind.label for kind in Kind)
+REOPENED = "triage-reopened"
+"""Stays for good once we closed an incident and it is open again: it is never closed by us twice."""
 CLOSING_MARK = "mailbox-export-triage"
 
 
@@ -76,6 +78,11 @@ def was_closed_by_us(incident: Incident) -> bool:
         and Kind.CLOSED.label in incident.labels
         and incident.classification_comment.startswith(CLOSING_MARK)
     )
+
+
+def was_closed_before(incident: Incident) -> bool:
+    """True where we closed this incident once, whoever opened it again."""
+    return not {Kind.CLOSED.label, REOPENED}.isdisjoint(incident.labels)
 
 
 def kind_of(judgement: Judgement, incident: Incident, *, settings: WriteSettings, held: bool) -> Kind:
@@ -153,7 +160,8 @@ def _change(
     if kind is Kind.NOTED:
         return None
     present = {label.lower() for label in incident.labels}
-    add = () if kind.label in present else (kind.label,)
+    wanted = (kind.label, REOPENED) if was_closed_before(incident) else (kind.label,)
+    add = tuple(label for label in wanted if label not in present)
     remove = tuple(label for label in incident.labels if label.lower() in LABELS - {kind.label})
     status, severity = _raised(judgement, incident, kind=kind, settings=settings)
     if kind is Kind.CLOSED and isinstance(judgement.verdict, Close):

@@ -7,16 +7,16 @@ numeric entity, and invisible or direction-changing characters are named, so tex
 
 import json
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 
 from jinja2 import Environment
 from markupsafe import Markup
 
-from playbooks.model import Briefing, Close, Judgement, Reason, Stance
+from playbooks.model import Close, Judgement, Reason, Stance
 
 COMMENT_LIMIT = 30_000
 TASK_LIMIT = 3_000
-COMMAND_LIMIT = 2_000
 RECORD_MARK = "triage-record:"
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
@@ -97,6 +97,26 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Keep:
+    """How much of a judgement is shown: rows of each kind, and characters of each text."""
+
+    reasons: int
+    findings: int
+    facts: int
+    characters: int
+
+
+_SIZES = (
+    _Keep(200, 100, 200, 2_000),
+    _Keep(100, 50, 50, 2_000),
+    _Keep(50, 20, 50, 1_000),
+    _Keep(30, 10, 20, 500),
+    _Keep(20, 5, 10, 300),
+    _Keep(5, 2, 3, 100),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Heading:
     """Which decision a comment tells (`closed`, `escalated`, …) and which earlier labels it replaces."""
 
@@ -106,29 +126,16 @@ class Heading:
 
 def render_comment(judgement: Judgement, heading: Heading) -> str:
     """The comment as HTML, at most 30,000 characters: where it is longer, whole rows go, and are counted."""
-    keep_findings, keep_facts = len(judgement.briefing.findings), len(judgement.briefing.facts)
-    keep_reasons = len(judgement.verdict.reasons)
-    while True:
-        text = _render(judgement, heading, (keep_reasons, keep_findings, keep_facts))
+    for keep in _SIZES:
+        text = _render(judgement, heading, keep)
         if len(text) <= COMMENT_LIMIT:
-            return text
-        if keep_facts > 5:
-            keep_facts //= 2
-        elif keep_findings > 2:
-            keep_findings //= 2
-        elif keep_reasons > 5:
-            keep_reasons //= 2
-        else:
-            return _render(
-                replace(judgement, briefing=Briefing(headline=judgement.briefing.headline[:500])),
-                heading,
-                (5, 0, 0),
-            )
+            break
+    return text
 
 
 def render_steps(steps: tuple[str, ...]) -> str:
     """A task's description: the steps as an HTML list, at most 3,000 characters, whole steps only."""
-    items = [f"<li>{inert(step)}</li>" for step in steps]
+    items = [f"<li>{inert(_clipped(step, 400))}</li>" for step in steps]
     while len(items) > 1 and sum(map(len, items)) > TASK_LIMIT - 100:
         items.pop()
     left_out = len(steps) - len(items)
@@ -136,32 +143,40 @@ def render_steps(steps: tuple[str, ...]) -> str:
     return f"<ol>{''.join(items)}</ol>{more}"
 
 
-def _render(judgement: Judgement, heading: Heading, keep: tuple[int, int, int]) -> str:
-    keep_reasons, keep_findings, keep_facts = keep
+def _render(judgement: Judgement, heading: Heading, keep: _Keep) -> str:
     briefing, reasons = judgement.briefing, judgement.verdict.reasons
-    ordered = sorted(reasons, key=lambda reason: list(Stance).index(reason.stance) == 0)[:keep_reasons]
-    shown = replace(
-        briefing,
-        findings=tuple(
-            replace(f, command=_bounded(f.command), decoded=tuple(map(_bounded, f.decoded)))
-            for f in briefing.findings[:keep_findings]
-        ),
-        facts=briefing.facts[:keep_facts],
-    )
+    ordered = sorted(reasons, key=lambda reason: reason.stance is Stance.FOR)[: keep.reasons]
+    shown = replace(briefing, findings=briefing.findings[: keep.findings], facts=briefing.facts[: keep.facts])
+    told = [_clipped(reason, keep.characters) for reason in ordered]
     return _COMMENT.render(
         title=_title(judgement, heading),
-        briefing=shown,
+        briefing=_clipped(shown, keep.characters),
         replaces=", ".join(heading.replaces),
         groups=[
-            ("Against closing", _of(ordered, Stance.AGAINST)),
-            ("Not checked", _of(ordered, Stance.UNCHECKED)),
-            ("For closing", _of(ordered, Stance.FOR)),
+            ("Against closing", _of(told, Stance.AGAINST)),
+            ("Not checked", _of(told, Stance.UNCHECKED)),
+            ("For closing", _of(told, Stance.FOR)),
         ],
         omitted_reasons=len(reasons) - len(ordered),
         omitted_findings=len(briefing.findings) - len(shown.findings),
         omitted_facts=len(briefing.facts) - len(shown.facts),
         record=_record(judgement, heading),
     )
+
+
+def _clipped[T](value: T, limit: int) -> T:
+    """The same value with every text in it at most `limit` characters long, saying how much is missing."""
+    match value:
+        case StrEnum():
+            return value
+        case str() if len(value) > limit:
+            return f"{value[:limit]} … ({len(value) - limit} more characters)"  # type: ignore[return-value]
+        case tuple():
+            return tuple(_clipped(part, limit) for part in value)  # type: ignore[return-value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = {field.name: _clipped(getattr(value, field.name), limit) for field in fields(value)}
+            return replace(value, **parts)
+    return value
 
 
 def _title(judgement: Judgement, heading: Heading) -> str:
@@ -173,13 +188,6 @@ def _title(judgement: Judgement, heading: Heading) -> str:
 
 def _of(reasons: list[Reason], stance: Stance) -> list[Reason]:
     return [reason for reason in reasons if reason.stance is stance]
-
-
-def _bounded(text: str) -> str:
-    """A long command keeps its beginning; the whole of it is in the log."""
-    if len(text) <= COMMAND_LIMIT:
-        return text
-    return f"{text[:COMMAND_LIMIT]} … ({len(text) - COMMAND_LIMIT} more characters in the log)"
 
 
 def _record(judgement: Judgement, heading: Heading) -> str:

@@ -210,10 +210,10 @@ class Service:
         events = self.clients.sources(place, asked_at=datetime.now(UTC)).events
         answer = await events.incident_of_alert(subject.system_alert_id)
         match answer:
-            case Found(name):
-                return IncidentId(parts[2], parts[4], parts[8], name)
-            case Unavailable(source, cause):
-                raise SourceUnavailable(source, cause)
+            case Found():
+                return IncidentId(parts[2], parts[4], parts[8], answer.value)
+            case Unavailable():
+                raise SourceUnavailable(answer.source, answer.cause)
             case Absent():
                 return datetime.now(UTC) - message.accepted_at
 

@@ -94,7 +94,7 @@ def _time_zone(text: str) -> str:
     """An IANA name that this machine's time zone data knows."""
     try:
         ZoneInfo(text)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise ValueError(f"not an IANA time zone: {text!r}") from error
     return text
 
@@ -111,7 +111,9 @@ class Settings(BaseModel):
 
     workspaces: Annotated[tuple[Workspace, ...], BeforeValidator(_workspaces), Field(min_length=1)]
     mode: Mode = Mode.OBSERVE
-    queue_name: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9]|-(?!-)){1,55}[a-z0-9]$")] = "triage"
+    queue_name: Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", min_length=3, max_length=56)] = (
+        "triage"
+    )
     http_auth_level: Annotated[str, Field(pattern="(?i)^(function|anonymous)$")] = "function"
     """`anonymous` only behind Entra authentication; `function` asks for a key in `x-functions-key`."""
 

@@ -1,0 +1,42 @@
+# One word runs everything; each target sets up what it needs and skips what is done.
+PY := .venv/bin/python
+# A container name in the environment makes Microsoft's worker believe that it runs in the cloud.
+unexport CONTAINER_NAME
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format serve score lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Find Python 3.13, make .venv, install the locked packages (skipped when done)
+	@bash tools/setup.sh
+
+demo: setup ## The whole job on one machine: events, rule, incident, function, verdict, comment
+	@$(PY) -m simulator demo
+
+serve: setup ## Local workspace and function host, left running for curl (Ctrl-C stops)
+	@$(PY) -m simulator serve
+
+test: setup ## The whole test suite, offline
+	@$(PY) -m pytest
+
+lint: setup ## Style, types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+format: setup ## Apply the formatter and the safe fixes
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+score: setup ## Your own labelled cases: make score TENANT=tenant.json CASES=cases.jsonl
+	@$(PY) -m simulator score --tenant $(TENANT) $(CASES)
+
+lock: setup ## Write both lock files anew from pyproject.toml (needs the network)
+	@bash tools/lock.sh
+
+clean: ## Remove what the targets made
+	@rm -rf .venv .venv-uv out .pytest_cache .mypy_cache .ruff_cache .hypothesis
