@@ -135,7 +135,7 @@ def test_the_same_judgement_gives_the_same_bytes() -> None:
 
 def test_long_steps_stay_whole_and_below_the_task_limit() -> None:
     """A task holds 3,000 characters: whole steps only, the rest is in the comment."""
-    text = render_steps(("x" * 900,) * 6)
+    text = render_steps(("x" * 390,) * 12)
 
     assert len(text) <= 3000
     assert "more steps in the comment" in text
