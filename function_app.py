@@ -9,7 +9,8 @@ import azure.functions as func
 
 from playbooks.answers import refusal, refuse_key_in_query
 from playbooks.errors import PlaybookError
-from playbooks.service import Delivery, Service
+from playbooks.service import Service
+from playbooks.worker import Delivery, Worker
 
 QUEUE = os.environ.get("TRIAGE_QUEUE_NAME", "triage")
 STORAGE = "AzureWebJobsStorage"
@@ -18,6 +19,7 @@ type Call = Callable[[str, bytes, str], Awaitable[tuple[int, dict[str, object]]]
 
 app = func.FunctionApp(os.environ.get("TRIAGE_HTTP_AUTH_LEVEL", "function").upper())
 service = Service(os.environ)
+worker = Worker(service)
 
 
 async def answer(req: func.HttpRequest, context: func.Context, call: Call) -> func.HttpResponse:
@@ -64,10 +66,10 @@ async def health(req: func.HttpRequest, context: func.Context) -> func.HttpRespo
 @app.queue_trigger("msg", QUEUE, STORAGE)
 async def triage(msg: func.QueueMessage) -> None:
     """One attempt; an error hands the message back to the queue."""
-    await service.triage(delivery(msg))
+    await worker.triage(delivery(msg))
 
 
 @app.queue_trigger("msg", f"{QUEUE}-poison", STORAGE)
 async def triage_poison(msg: func.QueueMessage) -> None:
     """Escalates what could not be triaged."""
-    await service.triage_poison(delivery(msg))
+    await worker.triage_poison(delivery(msg))

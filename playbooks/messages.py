@@ -76,13 +76,23 @@ def decode(text: str, workspace_paths: tuple[str, ...]) -> TriageMessage:
     raise MessageUnreadable("queue message: playbook, correlationId, acceptedAt or delays is missing")
 
 
-def rescue_incident_id(text: str, workspace_paths: tuple[str, ...]) -> IncidentId | None:
-    """The incident id of a message that `decode` cannot read, if it holds an allowed one."""
+def rescue(text: str, workspace_paths: tuple[str, ...], *, accepted_at: datetime) -> TriageMessage | None:
+    """A message that `decode` cannot read, as far as it names an allowed incident; None where it does not.
+
+    Its playbook may be empty: the caller knows which there are.
+    """
     try:
         document = parse_object(text.encode("utf-8", "surrogatepass"))
-        return read_incident_id(document.get("incidentId"), workspace_paths)
+        incident_id = read_incident_id(document.get("incidentId"), workspace_paths)
     except RequestRefused:
         return None
+    playbook, correlation_id = document.get("playbook"), document.get("correlationId")
+    return TriageMessage(
+        playbook=playbook if isinstance(playbook, str) else "",
+        subject=incident_id,
+        correlation_id=correlation_id[:64] if isinstance(correlation_id, str) else "",
+        accepted_at=accepted_at,
+    )
 
 
 def _subject_key(subject: Subject) -> str:

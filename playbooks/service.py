@@ -1,56 +1,26 @@
-"""The app behind the triggers: settings, clients and playbooks put together; no transport, no decision.
+"""The app behind the HTTP triggers: settings, clients and playbooks put together; no decision.
 
-Every operation returns plain values or raises from the PlaybookError tree. `function_app.py` turns both
-into HTTP answers and queue outcomes.
+Every operation returns plain values or raises from the PlaybookError tree.
 """
 
-import json
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from playbooks import discover, load
 from playbooks.answers import Answer
-from playbooks.errors import MessageUnreadable, NotThere, RequestRefused, SourceUnavailable
-from playbooks.intake import AlertReference, read_request
-from playbooks.messages import TriageMessage, decode, rescue_incident_id
+from playbooks.errors import RequestRefused, SourceUnavailable
+from playbooks.intake import read_request
+from playbooks.journal import note
+from playbooks.messages import TriageMessage
 from playbooks.model import Absent, Close, Found, IncidentId, Unavailable
 from playbooks.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from playbooks.clients import Clients
-    from playbooks.pipeline import Attempt, Finished, Outcome
-
-MAX_DEQUEUE_COUNT = 5
-"""As in host.json; a delivery with this count is the last attempt."""
-NOT_VISIBLE_YET = timedelta(minutes=10)
-ALERT_WITHOUT_INCIDENT = timedelta(minutes=30)
-
-log = logging.getLogger("triage")
-
-
-def note(event: str, **members: object) -> None:
-    """One structured log record: a line of JSON, outside text escaped. Never a token, query or body."""
-    level = logging.WARNING if members.get("alarm") else logging.INFO
-    log.log(level, "%s", json.dumps({"event": event, **members}, default=str))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One queue message as delivered: its text, its id, and how often it was handed out (0: unknown)."""
-
-    text: str
-    message_id: str
-    dequeue_count: int
-
-    @property
-    def last(self) -> bool:
-        """True on the last attempt; an unknown count counts as the last."""
-        return self.dequeue_count == 0 or self.dequeue_count >= MAX_DEQUEUE_COUNT
+    from playbooks.pipeline import Attempt
 
 
 class Service:
@@ -95,10 +65,10 @@ class Service:
         from playbooks import pipeline, plan, report  # noqa: PLC0415
 
         message = self._message(playbook, body, content_type)
-        incident_id = await self._incident_of(message)
+        incident_id = await self.incident_of(message)
         if isinstance(incident_id, timedelta):
             raise RequestRefused(404, "alert_without_incident", "No incident holds this alert yet.")
-        attempt = self._attempt(incident_id, last=True)
+        attempt = self.attempt(incident_id, last=True)
         incident, judgement = await pipeline.preview(load(playbook), self.clients, attempt)
         kind = plan.kind_of(judgement, incident, settings=attempt.settings, held=False)
         verdict = judgement.verdict
@@ -114,46 +84,6 @@ class Service:
             ],
             "comment": report.render_comment(judgement, report.Heading(kind.value)),
         }
-
-    async def triage(self, delivery: Delivery) -> None:
-        """One attempt at one message. Returns when it is done with; raises to have it redelivered."""
-        from playbooks import pipeline  # noqa: PLC0415
-
-        try:
-            message = decode(delivery.text, self.workspace_paths)
-        except RequestRefused as error:
-            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
-            return
-        incident_id = await self._incident_of(message)
-        if isinstance(incident_id, timedelta):
-            await self._wait_for_incident(message, incident_id)
-            return
-        try:
-            attempt = self._attempt(incident_id, last=delivery.last)
-            outcome = await pipeline.triage(load(message.playbook), self.clients, attempt)
-        except NotThere:
-            if datetime.now(UTC) - message.accepted_at < NOT_VISIBLE_YET:
-                raise
-            note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
-            return
-        await self._conclude(message, outcome)
-
-    async def triage_poison(self, delivery: Delivery) -> None:
-        """Escalates what could not be triaged, with the incident service alone. Raises to be tried again."""
-        from playbooks import pipeline  # noqa: PLC0415
-
-        incident_id = await self._poisoned_incident(delivery)
-        if incident_id is None:
-            return
-        cause = "every attempt failed; see the app's log for the reason of each"
-        try:
-            outcome = await pipeline.escalate_unread(
-                self.clients, self._attempt(incident_id, last=True), cause=cause
-            )
-        except NotThere:
-            note("finished", outcome="not_found", alarm="incident_not_found", messageId=delivery.message_id)
-            return
-        note("poison", outcome=outcome.outcome, alarm="poisoned", incident=incident_id.name)
 
     async def health(self, *_: object) -> Answer:
         """What is configured and which permissions work, each with the role to grant; 503 if one fails."""
@@ -189,7 +119,8 @@ class Service:
             accepted_at=datetime.now(UTC),
         )
 
-    def _attempt(self, incident_id: IncidentId, *, last: bool) -> "Attempt":
+    def attempt(self, incident_id: IncidentId, *, last: bool) -> "Attempt":
+        """One attempt at an incident by the settings as they are now, on the machine's clock."""
         from playbooks.pipeline import Attempt  # noqa: PLC0415
 
         return Attempt(
@@ -200,7 +131,7 @@ class Service:
             now=lambda: datetime.now(UTC),
         )
 
-    async def _incident_of(self, message: TriageMessage) -> IncidentId | timedelta:
+    async def incident_of(self, message: TriageMessage) -> IncidentId | timedelta:
         """The incident a message is about, or how long its alert has been without one."""
         subject = message.subject
         if isinstance(subject, IncidentId):
@@ -216,51 +147,3 @@ class Service:
                 raise SourceUnavailable(answer.source, answer.cause)
             case Absent():
                 return datetime.now(UTC) - message.accepted_at
-
-    async def _wait_for_incident(self, message: TriageMessage, waited: timedelta) -> None:
-        if waited >= ALERT_WITHOUT_INCIDENT:
-            note("finished", outcome="no_incident", alarm="alert_without_incident", **_names(message))
-            return
-        await self.clients.messages.send(message.later().encode(), delay_seconds=60)
-
-    async def _conclude(self, message: TriageMessage, outcome: "Outcome") -> None:
-        """Logs what was done; a wait is a new message, written before the old one is finished."""
-        from playbooks.pipeline import ComeBack  # noqa: PLC0415
-
-        if isinstance(outcome, ComeBack):
-            delay = max(1, round((outcome.at - datetime.now(UTC)).total_seconds()))
-            await self.clients.messages.send(message.later().encode(), delay_seconds=delay)
-            note("delayed", seconds=delay, why=outcome.why, **_names(message))
-            return
-        note("finished", **_names(message), **_told(outcome))
-
-    async def _poisoned_incident(self, delivery: Delivery) -> IncidentId | None:
-        """The incident of a poisoned message; None, with an alarm, where it cannot be told or is not ours."""
-        try:
-            message = decode(delivery.text, self.workspace_paths)
-        except MessageUnreadable:
-            if (rescued := rescue_incident_id(delivery.text, self.workspace_paths)) is None:
-                note(
-                    "finished", outcome="unreadable", alarm="queue_unreadable", messageId=delivery.message_id
-                )
-            return rescued
-        except RequestRefused as error:
-            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
-            return None
-        incident_id = await self._incident_of(message)
-        if isinstance(incident_id, timedelta):
-            await self._wait_for_incident(message, incident_id)
-            return None
-        return incident_id
-
-
-def _names(message: TriageMessage) -> dict[str, Any]:
-    subject = message.subject
-    name = subject.system_alert_id if isinstance(subject, AlertReference) else subject.name
-    return {"correlationId": message.correlation_id, "incident": name, "delays": message.delays}
-
-
-def _told(finished: "Finished") -> dict[str, Any]:
-    verdict = finished.judgement.verdict if finished.judgement else None
-    codes = sorted({reason.code for reason in verdict.reasons}) if verdict else []
-    return {"outcome": finished.outcome, "reasons": codes, "alarm": finished.alarm}

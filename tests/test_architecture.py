@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from playbooks import discover
-from playbooks.service import MAX_DEQUEUE_COUNT
+from playbooks.worker import MAX_DEQUEUE_COUNT
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = sorted(
@@ -112,7 +112,7 @@ def test_the_core_knows_no_clock_network_or_chance(room: str) -> None:
 
 def test_the_simulator_plays_the_far_side_only() -> None:
     """It never imports the product's clients or pipeline: it would test itself."""
-    forbidden = ("playbooks.clients", "playbooks.pipeline", "playbooks.service")
+    forbidden = ("playbooks.clients", "playbooks.pipeline", "playbooks.service", "playbooks.worker")
     for path in PRODUCT:
         if is_within(module_of(path), ("simulator",)):
             assert not [name for name in imports_of(path) if is_within(name, forbidden)], path
@@ -176,7 +176,7 @@ def test_no_assert_and_no_note_to_self_is_left_in_the_product() -> None:
 
 def test_any_is_held_at_the_edge() -> None:
     """`Any` stands only in clients, in discovery and where a queue of outside values is told to the log."""
-    allowed = ("playbooks.clients", "playbooks.service", "simulator")
+    allowed = ("playbooks.clients", "playbooks.worker", "simulator")
     for path in PRODUCT:
         if module_of(path) != "playbooks" and not is_within(module_of(path), allowed):
             assert "typing.Any" not in set(imports_of(path)), path

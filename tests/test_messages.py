@@ -9,7 +9,7 @@ from test_intake import EXPECTED, GUID, WORKSPACE
 
 from playbooks.errors import MessageUnreadable, RequestRefused
 from playbooks.intake import AlertReference
-from playbooks.messages import TriageMessage, decode, rescue_incident_id
+from playbooks.messages import TriageMessage, decode, rescue
 
 PATHS = (WORKSPACE,)
 MESSAGE = TriageMessage(
@@ -56,9 +56,11 @@ def test_an_incident_id_is_rescued_from_a_newer_message() -> None:
     """The poison queue can still escalate what a newer version wrote."""
     newer = MESSAGE.encode().replace('"v": 1', '"v": 99')
 
-    assert EXPECTED == rescue_incident_id(newer, PATHS)
-    assert rescue_incident_id("x", PATHS) is None
-    assert rescue_incident_id(newer.replace("law-soc", "law-other"), PATHS) is None
+    rescued = rescue(newer, PATHS, accepted_at=MESSAGE.accepted_at)
+
+    assert MESSAGE == rescued
+    assert rescue("x", PATHS, accepted_at=MESSAGE.accepted_at) is None
+    assert rescue(newer.replace("law-soc", "law-other"), PATHS, accepted_at=MESSAGE.accepted_at) is None
 
 
 @given(st.text(max_size=64))

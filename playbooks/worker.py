@@ -1,0 +1,147 @@
+"""The app behind the queue triggers: one delivery in, done or handed back. No decision of its own.
+
+Returning means that the message is done with; raising hands it back to the queue.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from playbooks import discover, load
+from playbooks.errors import MessageUnreadable, NotThere, PermissionMissing, RequestRefused, SourceError
+from playbooks.intake import AlertReference
+from playbooks.journal import note
+from playbooks.messages import TriageMessage, decode, rescue
+from playbooks.service import Service
+
+if TYPE_CHECKING:
+    from playbooks.pipeline import Finished, Outcome
+
+MAX_DEQUEUE_COUNT = 5
+"""As in host.json; a delivery with this count is the last attempt."""
+NOT_VISIBLE_YET = timedelta(minutes=10)
+POISON_PAUSE = 600
+"""Seconds before what could not even be escalated is tried again from the start."""
+ALERT_WITHOUT_INCIDENT = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One queue message as delivered: its text, its id, and how often it was handed out (0: unknown)."""
+
+    text: str
+    message_id: str
+    dequeue_count: int
+
+    @property
+    def last(self) -> bool:
+        """True on the last attempt; an unknown count counts as the last."""
+        return self.dequeue_count == 0 or self.dequeue_count >= MAX_DEQUEUE_COUNT
+
+
+class Worker:
+    """What the queue functions do, for one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def triage(self, delivery: Delivery) -> None:
+        """One attempt at one message. Returns when it is done with; raises to have it redelivered."""
+        from playbooks import pipeline  # noqa: PLC0415
+
+        try:
+            message = decode(delivery.text, self._service.workspace_paths)
+        except RequestRefused as error:
+            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
+            return
+        incident_id = await self._service.incident_of(message)
+        if isinstance(incident_id, timedelta):
+            await self._wait_for_incident(message, incident_id)
+            return
+        try:
+            attempt = self._service.attempt(incident_id, last=delivery.last)
+            outcome = await pipeline.triage(load(message.playbook), self._service.clients, attempt)
+        except NotThere:
+            if datetime.now(UTC) - message.accepted_at < NOT_VISIBLE_YET:
+                raise
+            note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
+            return
+        await self._conclude(message, outcome)
+
+    async def triage_poison(self, delivery: Delivery) -> None:
+        """Escalates what could not be triaged, with the incident service alone.
+
+        Where even that fails, a new message goes to the main queue before this one ends: the host hands a
+        poison message out five times only, and its copy expires. Raises where that write fails too.
+        """
+        message = self._poisoned(delivery)
+        if message is None:
+            return
+        try:
+            await self._escalate_poisoned(message)
+        except NotThere:
+            note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
+        except SourceError as error:
+            alarm = "no_permission" if isinstance(error, PermissionMissing) else "cannot_escalate"
+            await self._service.clients.messages.send(message.later().encode(), delay_seconds=POISON_PAUSE)
+            note("poison_requeued", alarm=alarm, cause=str(error), **_names(message))
+
+    async def _wait_for_incident(self, message: TriageMessage, waited: timedelta) -> None:
+        if waited >= ALERT_WITHOUT_INCIDENT:
+            note("finished", outcome="no_incident", alarm="alert_without_incident", **_names(message))
+            return
+        await self._service.clients.messages.send(message.later().encode(), delay_seconds=60)
+
+    async def _conclude(self, message: TriageMessage, outcome: "Outcome") -> None:
+        """Logs what was done; a wait is a new message, written before the old one is finished."""
+        from playbooks.pipeline import ComeBack  # noqa: PLC0415
+
+        if isinstance(outcome, ComeBack):
+            delay = max(1, round((outcome.at - datetime.now(UTC)).total_seconds()))
+            await self._service.clients.messages.send(message.later().encode(), delay_seconds=delay)
+            note("delayed", seconds=delay, why=outcome.why, **_names(message))
+            return
+        note("finished", **_names(message), **_told(outcome))
+
+    def _poisoned(self, delivery: Delivery) -> TriageMessage | None:
+        """A poisoned message as far as it can be read; None, with an alarm, where it names nothing."""
+        try:
+            return decode(delivery.text, self._service.workspace_paths)
+        except MessageUnreadable:
+            rescued = rescue(delivery.text, self._service.workspace_paths, accepted_at=datetime.now(UTC))
+            if rescued is None:
+                note(
+                    "finished", outcome="unreadable", alarm="queue_unreadable", messageId=delivery.message_id
+                )
+                return None
+            known = discover()
+            return replace(
+                rescued, playbook=rescued.playbook if rescued.playbook in known else next(iter(known))
+            )
+        except RequestRefused as error:
+            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
+            return None
+
+    async def _escalate_poisoned(self, message: TriageMessage) -> None:
+        from playbooks import pipeline  # noqa: PLC0415
+
+        incident_id = await self._service.incident_of(message)
+        if isinstance(incident_id, timedelta):
+            await self._wait_for_incident(message, incident_id)
+            return
+        cause = "every attempt failed; see the app's log for the reason of each"
+        attempt = self._service.attempt(incident_id, last=True)
+        outcome = await pipeline.escalate_unread(self._service.clients, attempt, cause=cause)
+        note("poison", alarm="poisoned", **_names(message), outcome=outcome.outcome)
+
+
+def _names(message: TriageMessage) -> dict[str, Any]:
+    subject = message.subject
+    name = subject.system_alert_id if isinstance(subject, AlertReference) else subject.name
+    return {"correlationId": message.correlation_id, "incident": name, "delays": message.delays}
+
+
+def _told(finished: "Finished") -> dict[str, Any]:
+    verdict = finished.judgement.verdict if finished.judgement else None
+    codes = sorted({reason.code for reason in verdict.reasons}) if verdict else []
+    return {"outcome": finished.outcome, "reasons": codes, "alarm": finished.alarm}
