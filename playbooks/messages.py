@@ -1,6 +1,7 @@
 """The queue message: ids and bookkeeping only, always under 4 KiB. Nothing in it is evidence."""
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -52,7 +53,7 @@ def decode(text: str, workspace_paths: tuple[str, ...]) -> TriageMessage:
     incident that is not allowed.
     """
     try:
-        document = parse_object(text.encode("utf-8", "surrogatepass"))
+        document = parse_object(_plain(text))
     except RequestRefused as error:
         raise MessageUnreadable(f"queue message: {error.message}") from None
     if document.get("v") != SCHEMA_VERSION:
@@ -82,7 +83,7 @@ def rescue(text: str, workspace_paths: tuple[str, ...], *, accepted_at: datetime
     Its playbook may be empty: the caller knows which there are.
     """
     try:
-        document = parse_object(text.encode("utf-8", "surrogatepass"))
+        document = parse_object(_plain(text))
         incident_id = read_incident_id(document.get("incidentId"), workspace_paths)
     except RequestRefused:
         return None
@@ -93,6 +94,17 @@ def rescue(text: str, workspace_paths: tuple[str, ...], *, accepted_at: datetime
         correlation_id=correlation_id[:64] if isinstance(correlation_id, str) else "",
         accepted_at=accepted_at,
     )
+
+
+def _plain(text: str) -> bytes:
+    """The bytes of a message: as they are, or out of base64, which other tools put around messages."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if raw.lstrip().startswith(b"{"):
+        return raw
+    try:
+        return b64decode(raw, validate=True)
+    except ValueError:
+        return raw
 
 
 def _subject_key(subject: Subject) -> str:

@@ -1,5 +1,6 @@
 """Queue messages: small, ids only, checked again when they are read."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -32,6 +33,11 @@ def test_what_was_written_is_read(subject: object) -> None:
     )
 
     assert message == decode(message.encode(), PATHS)
+
+
+def test_a_message_that_a_tool_put_into_base64_is_read() -> None:
+    """The queue takes plain text; a person's tool may have encoded it."""
+    assert MESSAGE == decode(b64encode(MESSAGE.encode().encode()).decode(), PATHS)
 
 
 def test_the_same_incident_has_the_same_operation_id() -> None:

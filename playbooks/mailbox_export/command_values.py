@@ -146,3 +146,5 @@ class CommandLine:
     flags: tuple[FlagRaised, ...] = ()
     decoded: tuple[str, ...] = field(default=())
     """Each `-EncodedCommand` in plain text, for the analyst."""
+    mentions: bool = False
+    """True where the text, or what it decodes to, names a mailbox request cmdlet in whatever role."""

@@ -23,6 +23,8 @@ class Reason:
     text: str
     source: str
     stance: Stance = Stance.AGAINST
+    lasting: bool = False
+    """For what was not checked: a repeat cannot cure it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,28 @@
+"""The ports answered by the services: Sentinel and Log Analytics, Microsoft Graph, the triage queue."""
+
+from typing import TYPE_CHECKING
+
+from playbooks.clients.attempt import Attempt, Passing, Patience, attempt, current_attempt
+from playbooks.clients.connect import Clients, connect
+from playbooks.settings import Workspace
+
+if TYPE_CHECKING:
+    from playbooks.clients.permissions import Permission
+
+__all__ = [
+    "Attempt",
+    "Clients",
+    "Passing",
+    "Patience",
+    "attempt",
+    "check_permissions",
+    "connect",
+    "current_attempt",
+]
+
+
+async def check_permissions(clients: Clients, workspace: Workspace) -> "tuple[Permission, ...]":
+    """(name, granted or None, words) of every permission for one workspace, each tried by a cheap read."""
+    from playbooks.clients import permissions  # noqa: PLC0415 - it imports every client library
+
+    return await permissions.check(clients, workspace)

@@ -1,0 +1,114 @@
+"""One HTTP answer, judged: its JSON object, or the error of the tree that it means."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from playbooks.clients.attempt import Passing, current_attempt, read_retry_after
+from playbooks.errors import NotThere, PermissionMissing, SourceUnavailable, WriteConflict, WriteRefused
+
+MOST_BYTES = 8 << 20
+RECENT_GRANT = "a permission granted recently may take up to 24 h to take effect"
+
+
+class TooLarge(SourceUnavailable):
+    """The answer is more than can be read whole."""
+
+
+_PASSING = frozenset({408, 429})
+_REFUSED_WRITES = frozenset({400, 413, 422})
+_LOG = logging.getLogger("playbooks.clients")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One operation: the service in people's words, and the role or permission that it needs.
+
+    `template` is its path without any outside value, for the log.
+    """
+
+    source: str
+    method: str
+    template: str
+    needs: str
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; header names in lower case, the body decoded and of bounded size."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def log_answer(call: Call, status: int) -> None:
+    """One record a call: never a token, query string, body or outside text."""
+    level = logging.DEBUG if 200 <= status < 300 or status == 404 else logging.WARNING
+    correlation = current_attempt().correlation_id
+    _LOG.log(level, "%s %s: status %d, correlation %r", call.method, call.template, status, correlation)
+
+
+def refuse_oversize(call: Call) -> NoReturn:
+    """Raises TooLarge for an answer beyond `MOST_BYTES`."""
+    raise TooLarge(call.source, f"the answer is larger than {MOST_BYTES >> 20} MiB and was not read")
+
+
+def read_answer(call: Call, answer: Answer) -> dict[str, Any]:
+    """The JSON object of a good answer (200, 201). Raises the SourceError that any other one means."""
+    if answer.status in (200, 201):
+        return _json_object(call, answer)
+    source, status = call.source, answer.status
+    code = _error_code(answer)
+    if status in _PASSING or status >= 500:
+        wait = read_retry_after(answer.headers.get("retry-after"))
+        raise Passing(source, f"answered {status}{code}", status=status, wait=wait)
+    if status in (401, 403):
+        raise PermissionMissing(source, f"needs {call.needs} ({status}{code}); {RECENT_GRANT}", status=status)
+    if status == 404 and code:
+        raise NotThere(source, f"not found{code}", status=status)
+    if call.writes and status in (409, 412):
+        raise WriteConflict(source, f"changed since it was read{code}", status=status)
+    if call.writes and status in _REFUSED_WRITES:
+        raise WriteRefused(source, f"will not take the change{code}", status=status)
+    raise SourceUnavailable(source, _unusable(status) + code, status=status)
+
+
+def _unusable(status: int) -> str:
+    if 300 <= status < 400:
+        return f"answered with a redirect ({status}), which is never followed"
+    if status == 404:
+        return "answered 404, but not in its own words"
+    if status == 400:
+        return "does not understand the question (400)"
+    return f"answered {status}, which is not expected here"
+
+
+def _json_object(call: Call, answer: Answer) -> dict[str, Any]:
+    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise Passing(call.source, "the answer is not JSON", status=answer.status)
+    try:
+        body = json.loads(answer.body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Passing(call.source, "the answer is not whole JSON", status=answer.status) from error
+    if not isinstance(body, dict):
+        raise Passing(call.source, "the answer is no JSON object", status=answer.status)
+    return body
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _error_code(answer: Answer) -> str:
+    """The service's own code for an error, which names a kind and holds no outside text."""
+    try:
+        code = json.loads(answer.body)["error"]["code"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+    return f", {code}" if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.]{1,60}", code) else ""

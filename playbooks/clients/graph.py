@@ -1,0 +1,186 @@
+"""Microsoft Graph v1.0 through msgraph-sdk's request builders, with answers read as plain JSON.
+
+The SDK's typed answers import some 1,200 modules inside the event loop at first use; its redirect and
+retry layers follow and sleep what they are told. Neither is in this client: builders, authentication
+and claims challenge are the SDK's, the rest is bounded here.
+"""
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.headers_collection import HeadersCollection
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_abstractions.request_information import RequestInformation
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
+from kiota_http.httpx_request_adapter import HttpxRequestAdapter
+from kiota_http.kiota_client_factory import KiotaClientFactory
+from kiota_http.middleware import ParametersNameDecodingHandler
+from kiota_http.middleware.options import ResponseHandlerOption
+from kiota_http.observability_options import ObservabilityOptions
+from msgraph import GraphServiceClient
+
+from playbooks.clients.answers import MOST_BYTES, Answer, Call, log_answer, read_answer, refuse_oversize
+from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
+from playbooks.clients.identity import Identity
+from playbooks.clients.rest import CONNECT_SECONDS, MOST_PAGES, followed, loopback
+from playbooks.errors import SourceUnavailable
+
+SECONDS = 20.0
+MOST_AT_ONCE = 8  # httpx grows costly with many requests in flight
+
+
+class BoundedStream(httpx.AsyncByteStream):
+    """A body that raises TooLarge beyond the bound; it is never an encoded one."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, call: Call) -> None:
+        self._stream = stream
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The parts, counted."""
+        size = 0
+        async for part in self._stream:
+            size += len(part)
+            if size > MOST_BYTES:
+                refuse_oversize(self._call)
+            yield part
+
+    async def aclose(self) -> None:
+        """Ends the connection's stream."""
+        await self._stream.aclose()
+
+
+class BoundedTransport(httpx.AsyncBaseTransport):
+    """httpx's own transport with bounded bodies. Raises SourceUnavailable for an encoding not asked for."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See httpx."""
+        response = await self._transport.handle_async_request(request)
+        call = Call(source="Microsoft Graph", method=request.method, template="", needs="")
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            await response.aclose()
+            raise SourceUnavailable(call.source, "the answer is encoded in a way that was not asked for")
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = BoundedStream(response.stream, call)
+        return response
+
+    async def aclose(self) -> None:
+        """Ends the connections."""
+        await self._transport.aclose()
+
+
+class Graph:
+    """The SDK's client, and how one of its requests is asked."""
+
+    def __init__(self, endpoint: str, *, scope: str, identity: Identity, patience: Patience) -> None:
+        self._endpoint = endpoint
+        self._scope = scope
+        self._identity = identity
+        self._patience = patience
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+
+    def builder(self, choose: Callable[[GraphServiceClient], Any]) -> Any:
+        """The request builder that `choose` takes from the SDK's client."""
+        # Each builder is a module of its own, imported on the way; all of them warn of themselves.
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            return choose(self._builders)
+
+    async def one(self, call: Call, builder: Any, **query: Any) -> dict[str, Any]:
+        """The JSON object that a request builder's GET answers. Raises SourceError."""
+        return await self._patience.repeat(lambda: self._once(call, _request(builder, query)))
+
+    async def pages(self, call: Call, builder: Any, **query: Any) -> list[dict[str, Any]]:
+        """All pages of a list, asked as an advanced query. Raises SourceError, also for a foreign link."""
+        pages = [await self.one(call, builder, count=True, **query)]
+        while link := pages[-1].get("@odata.nextLink"):
+            if len(pages) >= MOST_PAGES:
+                raise SourceUnavailable(call.source, f"a list of more than {MOST_PAGES} pages was not read")
+            following = builder.with_url(followed(call, link, start=f"{self._endpoint}/v1.0/"))
+            pages.append(await self.one(call, following))
+        return pages
+
+    async def close(self) -> None:
+        """Ends the connections, if any were made."""
+        if "_http" in self.__dict__:
+            await self._http.aclose()
+
+    @cached_property
+    def _builders(self) -> GraphServiceClient:
+        return GraphServiceClient(request_adapter=self._adapter)
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
+        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=not loopback(self._endpoint))
+        client = httpx.AsyncClient(
+            transport=BoundedTransport(transport),
+            timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS),
+            headers={"Accept-Encoding": "identity"},
+            follow_redirects=False,
+        )
+        layers = [ParametersNameDecodingHandler()]
+        made: httpx.AsyncClient = KiotaClientFactory.create_with_custom_middleware(layers, client)
+        return made
+
+    @cached_property
+    def _adapter(self) -> HttpxRequestAdapter:
+        # Without its host name in this list no token is sent at all; with an empty list it goes anywhere.
+        host = urlsplit(self._endpoint).hostname or ""
+        authentication = AzureIdentityAuthenticationProvider(
+            self._identity, scopes=[self._scope], allowed_hosts=[host]
+        )
+        adapter = HttpxRequestAdapter(
+            authentication,
+            http_client=self._http,
+            observability_options=ObservabilityOptions(include_euii_attributes=False),
+        )
+        adapter.base_url = f"{self._endpoint}/v1.0"
+        return adapter
+
+    async def _once(self, call: Call, request: RequestInformation) -> dict[str, Any]:
+        answer = await self._send(call, request)
+        if answer.status == 401 and "claims=" not in answer.headers.get("www-authenticate", ""):
+            await self._identity.renew()
+            answer = await self._send(call, request)
+        return read_answer(call, answer)
+
+    async def _send(self, call: Call, request: RequestInformation) -> Answer:
+        # ValueError: a claims challenge that is no base 64.
+        try:
+            async with self._at_once, asyncio.timeout(seconds_left(call.source, most=SECONDS)):
+                response = await self._adapter.send_primitive_async(request, "bytes", {})
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            log_answer(call, 0)
+            raise Passing(call.source, f"no whole answer ({type(error).__name__})") from error
+        log_answer(call, response.status_code)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status_code, headers=headers, body=response.content)
+
+
+def _request(builder: Any, query: Mapping[str, Any]) -> RequestInformation:
+    """The builder's GET with these query parameters, to be answered natively."""
+    headers = HeadersCollection()
+    headers.add("ConsistencyLevel", "eventual")
+    if correlation := current_attempt().correlation_id:
+        headers.add("client-request-id", correlation)
+    kind = type(builder)
+    parameters = getattr(kind, f"{kind.__name__}GetQueryParameters")(**query)
+    request: RequestInformation = builder.to_get_request_information(
+        RequestConfiguration(
+            headers=headers,
+            query_parameters=parameters,
+            options=[ResponseHandlerOption(NativeResponseHandler())],
+        )
+    )
+    return request

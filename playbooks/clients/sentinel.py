@@ -1,0 +1,110 @@
+"""Microsoft Sentinel over Azure Resource Manager (SecurityInsights 2025-09-01): incidents."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from playbooks.clients.answers import Call
+from playbooks.clients.attempt import Patience
+from playbooks.clients.incident_record import (
+    SOURCE,
+    after_update,
+    changed_record,
+    whole_incident,
+)
+from playbooks.clients.rest import Rest, together
+from playbooks.clients.wire import Record, parse_guid
+from playbooks.errors import NotThere, RequestRefused, WriteConflict, WriteRefused
+from playbooks.model import Incident, IncidentChange, IncidentId
+
+VERSION = {"api-version": "2025-09-01"}
+ROLE = "the role Microsoft Sentinel Responder on the workspace"
+
+_TEMPLATE = "/…/incidents/{incident}"
+
+
+class SentinelIncidents:
+    """The Incidents port. Asks only about incidents of the configured workspaces."""
+
+    def __init__(self, rest: Rest, *, workspaces: Iterable[str], patience: Patience) -> None:
+        self._rest = rest
+        self._patience = patience
+        self._workspaces = frozenset(path.casefold() for path in workspaces)
+
+    async def read(self, incident_id: IncidentId) -> Incident:
+        """See the port. The incident comes first: whatever joins after its etag is caught by that etag."""
+        path = self._path(incident_id)
+        body = await self._ask("GET", path)
+        alerts, entities = await together(
+            self._ask("POST", f"{path}/alerts", "/alerts"), self._ask("POST", f"{path}/entities", "/entities")
+        )
+        return whole_incident(incident_id, body, alerts=alerts, entities=entities)
+
+    async def comment_ids(self, incident_id: IncidentId) -> frozenset[UUID]:
+        """See the port."""
+        return await self._ids(incident_id, "comments")
+
+    async def task_ids(self, incident_id: IncidentId) -> frozenset[UUID]:
+        """See the port."""
+        return await self._ids(incident_id, "tasks")
+
+    async def add_comment(self, incident_id: IncidentId, comment_id: UUID, text: str) -> None:
+        """See the port. Raises WriteRefused where the incident is full or the text too long."""
+        await self._add(incident_id, f"comments/{comment_id}", {"message": text})
+
+    async def add_task(self, incident_id: IncidentId, task_id: UUID, title: str, description: str) -> None:
+        """See the port. Raises WriteRefused where the incident is full or the text too long."""
+        properties = {"title": title, "description": description, "status": "New"}
+        await self._add(incident_id, f"tasks/{task_id}", properties)
+
+    async def update(self, incident: Incident, change: IncidentChange) -> Incident:
+        """See the port. Never sent without an etag."""
+        if not incident.etag:
+            raise WriteRefused(SOURCE, "no change is sent without the etag of a read")
+        body = {"etag": incident.etag, "properties": changed_record(incident, change)}
+        answer = await self._ask("PUT", self._path(incident.id), body=body)
+        return after_update(incident, answer)
+
+    async def probe(self, workspace_path: str) -> None:
+        """One cheap read of a workspace's incidents. Raises SourceError."""
+        path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
+        query = {**VERSION, "$top": "1"}
+        await self._rest.ask(_call("GET", "/…/incidents"), path, query=query, patience=self._patience)
+
+    async def _ids(self, incident_id: IncidentId, kind: str) -> frozenset[UUID]:
+        call = _call("GET", f"{_TEMPLATE}/{kind}")
+        path = f"{self._path(incident_id)}/{kind}"
+        pages = await self._rest.pages(call, path, query=VERSION, patience=self._patience)
+        names = [item.text("name") for page in pages for item in Record(SOURCE, page).records("value")]
+        # People and other playbooks choose ids too; what is no GUID cannot be one of ours.
+        return frozenset(UUID(name) for name in names if parse_guid(name))
+
+    async def _add(self, incident_id: IncidentId, part: str, properties: dict[str, str]) -> None:
+        path = f"{self._path(incident_id)}/{part}"
+        template = f"/{part.partition('/')[0]}/{{id}}"
+        try:
+            await self._ask("PUT", path, template, body={"properties": properties})
+        except WriteConflict as conflict:
+            try:
+                await self._ask("GET", path, template)
+            except NotThere:
+                raise conflict from None
+
+    async def _ask(
+        self, method: str, path: str, template: str = "", *, body: object = None
+    ) -> dict[str, Any]:
+        call = _call(method, _TEMPLATE + template)
+        return await self._rest.ask(call, path, query=VERSION, patience=self._patience, body=body)
+
+    def _path(self, incident_id: IncidentId) -> str:
+        """The path of an incident of ours. Raises RequestRefused 403 for any other, before a call."""
+        if incident_id.workspace_path.casefold() not in self._workspaces or not parse_guid(incident_id.name):
+            raise RequestRefused(
+                403, "incident_not_allowed", "The incident is not in a workspace of this function app."
+            )
+        return quote(incident_id.path)
+
+
+def _call(method: str, template: str) -> Call:
+    return Call(source=SOURCE, method=method, template=template, needs=ROLE, writes=method == "PUT")

@@ -1,0 +1,239 @@
+"""All that a decision rests on, and how it is asked for."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from playbooks.mailbox_export.account_lookups import ask_mailboxes, ask_runners
+from playbooks.mailbox_export.accounts import Runner, RunnerKind, runner_of
+from playbooks.mailbox_export.folding import fold
+from playbooks.mailbox_export.hosts import host_of, host_of_entity, short_name
+from playbooks.mailbox_export.identities import RunnerLookups, resolved_user
+from playbooks.mailbox_export.mailbox_names import named_mailboxes
+from playbooks.mailbox_export.readings import (
+    MARGIN,
+    Reading,
+    Window,
+    anchors_of,
+    is_relevant,
+    read_events,
+    window_of,
+    within,
+)
+from playbooks.mailbox_export.register_rows import ALIASES
+from playbooks.model import (
+    Device,
+    DirectoryUser,
+    Found,
+    Incident,
+    LoggedAlert,
+    Lookup,
+    Policy,
+    ProcessEvent,
+    Unavailable,
+    WatchlistItem,
+)
+from playbooks.ports import Sources
+
+CLOSED_LABEL = "triage-closed"
+ROLE_GRANTS = ("New-ManagementRoleAssignment", "Add-RoleGroupMember", "Update-RoleGroupMember")
+_DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that was learned in one attempt, failures included. Times are UTC.
+
+    `period` is the alerts' first start and last end. Tuples of pairs are sorted, so that the same
+    answers in any order are the same evidence.
+    """
+
+    incident: Incident
+    policy: Policy
+    asked_at: datetime
+    hosts: tuple[str, ...]
+    period: Lookup[tuple[datetime, datetime]]
+    events: Lookup[tuple[ProcessEvent, ...]]
+    role_grants: Lookup[tuple[ProcessEvent, ...]]
+    logs_reach: Lookup[datetime]
+    alerts: Lookup[tuple[LoggedAlert, ...]]
+    closes: Lookup[int]
+    watchlists: tuple[tuple[str, Lookup[tuple[WatchlistItem, ...]]], ...]
+    runners: tuple[RunnerLookups, ...] = ()
+    mailboxes: tuple[tuple[str, Lookup[DirectoryUser]], ...] = ()
+    devices: tuple[tuple[str, Lookup[Device]], ...] = ()
+
+    def watchlist(self, alias: str) -> Lookup[tuple[WatchlistItem, ...]]:
+        """The items of a watchlist, as they were answered."""
+        return dict(self.watchlists)[alias]
+
+
+async def gather(incident: Incident, sources: Sources, policy: Policy) -> Evidence:
+    """Asks every source once; what cannot be asked or answered stays visible as Unavailable."""
+    hosts = judged_hosts(incident, policy)
+    period = alert_period(incident, sources.asked_at, policy)
+    events, watchlists, devices, closes = await asyncio.gather(
+        _events(hosts, period, sources=sources, policy=policy),
+        asyncio.gather(*(sources.watchlists.items(alias) for alias in ALIASES)),
+        asyncio.gather(*(sources.directory.device_named(short_name(host)) for host in hosts)),
+        sources.events.closes_since(label=CLOSED_LABEL, moment=sources.asked_at - _DAY),
+    )
+    lists = tuple((alias, _ordered(items)) for alias, items in zip(ALIASES, watchlists, strict=True))
+    readings, window = judged_readings(events, period, hosts=hosts, policy=policy)
+    relevant = tuple(reading for reading in readings if is_relevant(reading))
+    names = named_mailboxes(anchors_of(relevant), dict(lists), policy)
+    (grants, reach), runners, mailboxes = await asyncio.gather(
+        _around(window, sources),
+        ask_runners(runners_of(relevant, policy), sources.directory, policy),
+        ask_mailboxes(names, sources.directory),
+    )
+    return Evidence(
+        incident=incident,
+        policy=policy,
+        asked_at=sources.asked_at,
+        hosts=hosts,
+        period=period,
+        events=events,
+        role_grants=grants,
+        logs_reach=reach,
+        alerts=await _alerts(window, _alert_names(hosts, runners, policy), sources=sources),
+        closes=closes,
+        watchlists=lists,
+        runners=runners,
+        mailboxes=mailboxes,
+        devices=tuple(zip(hosts, devices, strict=True)),
+    )
+
+
+def judged_hosts(incident: Incident, policy: Policy) -> tuple[str, ...]:
+    """Full names of the incident's hosts, sorted; empty names are none."""
+    names = {host_of_entity(entity, policy) for entity in incident.hosts}
+    return tuple(sorted(name for name in names if name))
+
+
+def alert_period(incident: Incident, asked_at: datetime, policy: Policy) -> Lookup[tuple[datetime, datetime]]:
+    """First start and last end of the alerts of our rules; of all alerts where none is ours."""
+    match incident.alerts:
+        case Found(alerts):
+            ours = [alert for alert in alerts if alert.rule_ids & policy.rule_ids] or list(alerts)
+        case Unavailable() as unread:
+            return unread
+        case _:
+            ours = []
+    if not ours:
+        return Unavailable("alerts", "the incident holds no alert")
+    spans = [(alert.start, alert.end) for alert in ours]
+    usable = [(start, end) for start, end in spans if start and end and _is_usable(start, end, asked_at)]
+    if len(usable) < len(spans):
+        return Unavailable(
+            "alerts", "time not usable: an alert's start or end is missing or impossible", lasting=True
+        )
+    return Found((min(start for start, _ in usable), max(end for _, end in usable)))
+
+
+def judged_readings(
+    events: Lookup[tuple[ProcessEvent, ...]],
+    period: Lookup[tuple[datetime, datetime]],
+    *,
+    hosts: tuple[str, ...],
+    policy: Policy,
+) -> tuple[tuple[Reading, ...], Window | None]:
+    """The readings inside the window on the judged hosts, and the window; None without events."""
+    if isinstance(events, Unavailable) or not isinstance(period, Found):
+        return (), None
+    logged = events.value if isinstance(events, Found) else ()
+    here = tuple(event for event in logged if host_of(event, policy) in hosts)
+    readings = read_events(here, policy)
+    window = window_of(anchors_of(readings), period.value)
+    return within(readings, window), window
+
+
+def runners_of(readings: Iterable[Reading], policy: Policy) -> tuple[Runner, ...]:
+    """Everyone who ran one of these, sorted, each spelling once."""
+    found = {runner_of(reading.event, policy) for reading in readings}
+    return tuple(sorted((r for r in found if r.kind is not RunnerKind.NOBODY), key=repr))
+
+
+def _ordered(items: Lookup[tuple[WatchlistItem, ...]]) -> Lookup[tuple[WatchlistItem, ...]]:
+    match items:
+        case Found(rows):
+            return Found(tuple(sorted(rows, key=lambda row: (sorted(row.cells.items()), row.updated))))
+        case _:
+            return items
+
+
+def _is_usable(start: datetime, end: datetime, asked_at: datetime) -> bool:
+    zoned = start.tzinfo is not None and end.tzinfo is not None
+    return zoned and start.year >= 1970 and start <= end and start <= asked_at and end.year < 2262
+
+
+async def _events(
+    hosts: tuple[str, ...],
+    period: Lookup[tuple[datetime, datetime]],
+    *,
+    sources: Sources,
+    policy: Policy,
+) -> Lookup[tuple[ProcessEvent, ...]]:
+    if not hosts:
+        return Unavailable("process events", "no entities: the incident names no host")
+    if not isinstance(period, Found):
+        return Unavailable("process events", "the time of the alerts is not known", lasting=True)
+    start, end = period.value
+    names = frozenset(hosts) | {short_name(host) for host in hosts}
+    answer = await sources.events.process_events(host_names=names, start=start - MARGIN, end=end + MARGIN)
+    match answer:
+        case Found(events):
+            here = {event for event in events if host_of(event, policy) in hosts}
+            return Found(tuple(sorted(here, key=lambda event: (event.time, repr(event)))))
+        case _:
+            return answer
+
+
+async def _around(
+    window: Window | None, sources: Sources
+) -> tuple[Lookup[tuple[ProcessEvent, ...]], Lookup[datetime]]:
+    """Role grants on any host in the window, and whether logs reach past its end."""
+    if window is None:
+        unread = Unavailable("process events", "the events of the host are not known")
+        return unread, unread
+    grants, reach = await asyncio.gather(
+        sources.events.process_events_with(terms=ROLE_GRANTS, start=window.start, end=window.end),
+        sources.events.first_event_after(window.end),
+    )
+    match grants:
+        case Found(events):
+            ordered = sorted(set(events), key=lambda event: (event.time, repr(event)))
+            return Found(tuple(event for event in ordered if window.start <= event.time <= window.end)), reach
+        case _:
+            return grants, reach
+
+
+async def _alerts(
+    window: Window | None, names: frozenset[str], *, sources: Sources
+) -> Lookup[tuple[LoggedAlert, ...]]:
+    if window is None or not names:
+        return Unavailable("alerts", "the events of the host are not known")
+    answer = await sources.events.alerts_naming(names=names, start=window.first - _DAY, end=sources.asked_at)
+    match answer:
+        case Found(alerts):
+            return Found(tuple(sorted(alerts, key=lambda alert: (alert.time, fold(alert.system_alert_id)))))
+        case _:
+            return answer
+
+
+def _alert_names(
+    hosts: tuple[str, ...], runners: tuple[RunnerLookups, ...], policy: Policy
+) -> frozenset[str]:
+    """Every spelling under which another product's alert may name the hosts or the runners, lower case."""
+    names = set(hosts) | {short_name(host) for host in hosts}
+    for asked in runners:
+        runner = asked.runner
+        if runner.kind in {RunnerKind.ACCOUNT, RunnerKind.DOLLAR}:
+            names |= {runner.name, runner.spelled, fold(runner.sid)}
+        if user := resolved_user(asked, policy):
+            sam, dns = fold(user.sam_account_name), fold(user.domain_name)
+            netbios = [name for name, domain in policy.domains.items() if fold(domain) == dns]
+            names |= {fold(user.user_principal_name), fold(user.sid), fold(user.mail), sam}
+            names |= {f"{domain}\\{sam}" for domain in (*netbios, dns) if domain and sam}
+    return frozenset(name for name in names if name)

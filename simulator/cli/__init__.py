@@ -1,0 +1,25 @@
+"""The command line: `python -m simulator list | generate | replay | score | ingest | serve | demo`."""
+
+import typer
+
+from simulator.cli.demo import demo
+from simulator.cli.generation import make_activity
+from simulator.cli.listing import show_scenarios
+from simulator.cli.replay import replay
+from simulator.cli.score import score
+from simulator.cli.serve import serve
+
+app = typer.Typer(
+    name="python -m simulator",
+    help="A made-up organisation's activity, through the rules and the function, and how good the verdicts are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("list")(show_scenarios)
+app.command("generate")(make_activity)
+app.command()(replay)
+app.command()(score)
+app.command()(serve)
+app.command()(demo)

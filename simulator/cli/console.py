@@ -1,0 +1,66 @@
+"""Where the command line writes: results to stdout, everything for people's eyes to stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from playbooks.errors import PlaybookError
+from simulator.chain.chain import ChainFailed
+from simulator.chain.problems import InputRefused
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+BAD_ANSWER = 1
+BAD_INPUT = 2
+
+type AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+
+
+@contextmanager
+def explained(*, as_json: bool = False) -> Iterator[None]:
+    """Turns what is wrong with the input into sentences on stderr and exit status 2.
+
+    With `as_json` the same problems are also printed on stdout as one document, `{"errors": [...]}`.
+    """
+    try:
+        yield
+    except InputRefused as refused:
+        _refuse(
+            [str(problem) for problem in refused.problems],
+            document=[problem.document for problem in refused.problems] if as_json else None,
+        )
+    except (PlaybookError, ChainFailed) as failed:
+        _refuse([str(failed)], document=[{"message": str(failed)}] if as_json else None)
+    except OSError as failed:
+        message = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)
+        _refuse([message], document=[{"message": message}] if as_json else None)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout, whatever the terminal's width."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def counter(title: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while it is a terminal; tell what is given how many steps are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _refuse(messages: list[str], *, document: list[dict[str, object]] | None) -> None:
+    for message in messages:
+        err.print(f"error: {message}", markup=False)
+    if document is not None:
+        print_json({"errors": document})
+    raise typer.Exit(BAD_INPUT)

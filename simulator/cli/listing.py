@@ -1,0 +1,46 @@
+"""`list`: the worked scenarios."""
+
+from rich import box
+from rich.table import Table
+
+from playbooks.mailbox_export.scenarios import SCENARIOS, Scenario
+from simulator.cli.console import AsJson, out, print_json
+
+_HELP = """List every worked scenario: its name, kind, the verdict that is right for it, and its techniques.
+
+Examples:
+
+    python -m simulator list
+
+    python -m simulator list --json | jq '.scenarios[] | select(.expected == "close") | .name'
+"""
+
+
+def show_scenarios(*, as_json: AsJson = False) -> None:
+    """The command itself; its help is above."""
+    if as_json:
+        print_json({"scenarios": [_document(scenario) for scenario in SCENARIOS]})
+        return
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("name", "kind", "expected", "title", "techniques"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "kind", "expected"))
+    for scenario in SCENARIOS:
+        techniques = " ".join(scenario.techniques)
+        table.add_row(scenario.name, scenario.kind, scenario.expected, scenario.title, techniques)
+    out.print(table)
+
+
+show_scenarios.__doc__ = _HELP
+
+
+def _document(scenario: Scenario) -> dict[str, object]:
+    return {
+        "name": scenario.name,
+        "title": scenario.title,
+        "kind": scenario.kind,
+        "expected": scenario.expected,
+        "scenarios": list(scenario.scenarios),
+        "reasons": list(scenario.reasons),
+        "techniques": list(scenario.techniques),
+        "seenBy": list(scenario.seen_by),
+    }

@@ -1,0 +1,114 @@
+"""`score`: labelled cases through the whole chain."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from simulator.chain.cases import Case, read_cases
+from simulator.chain.results import CaseOutcome, Outcome, score_document, summarize
+from simulator.chain.scoring import score_cases
+from simulator.chain.tenant import read_tenant
+from simulator.cli.console import BAD_ANSWER, AsJson, counter, err, explained, out, print_json
+
+_HELP = """Run labelled cases through the playbook, each in isolation, and say how good the verdicts are.
+
+Each case's events go into the local workspace, the rules run, the incident is made, its trigger body is
+posted to the function over HTTP, and what is left in the (local) Sentinel is read.
+
+Exit status: 0 good; 1 an attack or an ambiguous case was closed, or a case ended in no verdict;
+2 a case, the tenant or a setting could not be read.
+
+Examples:
+
+    python -m simulator score --tenant tenant.json cases.jsonl
+
+    python -m simulator score --tenant tenant.json cases.jsonl --out results.jsonl
+
+    python -m simulator score --tenant tenant.json cases.jsonl --json | jq .summary
+"""
+
+
+def score(
+    cases: Annotated[Path, typer.Argument(help="Cases, one JSON object a line.", show_default=False)],
+    *,
+    tenant: Annotated[Path, typer.Option(help="Who and what exists, as JSON.")] = Path("tenant.json"),
+    results: Annotated[
+        Path | None, typer.Option("--out", help="Write one result a line to this file.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The command itself; its help is above."""
+    with explained(as_json=as_json):
+        read = read_cases(cases, read_tenant(tenant))
+        _tell_unknown_keys(read)
+        if results is None:
+            outcomes = asyncio.run(_run(read, lines=None if as_json else out.file))
+        else:
+            with results.open("w", encoding="utf-8") as lines:
+                outcomes = asyncio.run(_run(read, lines=lines))
+    if as_json:
+        print_json(score_document(outcomes))
+    else:
+        show_summary(outcomes)
+    tell_problems(outcomes)
+    if any(case.wrongly_closed or case.outcome is Outcome.ERROR for case in outcomes):
+        raise typer.Exit(BAD_ANSWER)
+
+
+score.__doc__ = _HELP
+
+
+async def _run(cases: list[Case], *, lines: IO[str] | None) -> list[CaseOutcome]:
+    outcomes = []
+    with counter("cases", total=len(cases)) as done:
+        async for outcome in score_cases(cases):
+            outcomes.append(outcome)
+            if lines is not None:
+                lines.write(json.dumps(outcome.document, ensure_ascii=False) + "\n")
+                lines.flush()
+            done(len(outcomes))
+    return outcomes
+
+
+def _tell_unknown_keys(cases: list[Case]) -> None:
+    for case in cases:
+        for key in case.unknown_keys:
+            err.print(f"warning: line {case.line}: the key {key!r} is not known and is ignored", markup=False)
+
+
+def show_summary(outcomes: list[CaseOutcome]) -> None:
+    """The counts for people, on stdout."""
+    counts = summarize(outcomes)
+    out.print()
+    out.print(f"cases                      {counts.cases}")
+    out.print(f"attacks closed             {counts.attacks_closed} of {counts.attacks} (must be 0)")
+    out.print(f"ambiguous closed           {counts.ambiguous_closed} of {counts.ambiguous} (must be 0)")
+    out.print(f"closable benign closed     {counts.closable_closed} of {counts.closable}")
+    for scenario, (closed, total) in _by_scenario(outcomes).items():
+        out.print(f"  {scenario:<24} {closed} of {total}", markup=False)
+    out.print(f"no verdict                 {counts.errors} (must be 0)")
+    out.print(f"attacks the seed rule saw  {counts.detected_seed} of {counts.attacks}")
+    out.print(f"the correlated rule saw    {counts.detected_correlated} of {counts.attacks}")
+
+
+def tell_problems(outcomes: list[CaseOutcome]) -> None:
+    """Each outcome that is not the expected one, on stderr."""
+    for case in outcomes:
+        if not case.as_expected:
+            why = case.problem or ", ".join(case.reasons)
+            err.print(
+                f"differs: {case.id} ({case.label}): expected {case.expected}, {case.outcome}: {why}",
+                markup=False,
+            )
+
+
+def _by_scenario(outcomes: list[CaseOutcome]) -> dict[str, tuple[int, int]]:
+    """Closed and all closable cases of each scenario, in order of name."""
+    closable = [case for case in outcomes if case.expected == "close"]
+    total = Counter(case.scenario for case in closable)
+    closed = Counter(case.scenario for case in closable if case.outcome is Outcome.CLOSED)
+    return {scenario: (closed[scenario], total[scenario]) for scenario in sorted(total)}

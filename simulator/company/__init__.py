@@ -1,0 +1,1 @@
+"""The parts of a made-up organisation: people, machines, directory and registers."""

@@ -1,0 +1,144 @@
+"""KQL text to SQL, once for each text.
+
+Built on duckdb-kql 1.1.2. What it cannot do: `make-series`, `mv-apply`, `partition`, `scan`,
+`search`, `find`, `externaldata`, `evaluate bag_unpack`, `prev`, `row_number`, `row_cumsum`,
+`row_window_session`, `make_set_if`, `minif`, `replace_strings`, `make_string`,
+`base64_decode_toarray`, `bin_at`, `column_ifexists`, `translate`, `url_decode`, `ingestion_time`,
+functions with arguments such as `imProcessCreate(starttime=…)`, and two columns that differ only in
+case. Such text raises `UnsupportedQuery`. `project-reorder` of plain names is rewritten here.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from duckdb_kql import KqlError, KqlSchemaError, KqlSyntaxError, ir
+from duckdb_kql.lower import lower
+from duckdb_kql.params import bind as bind_parameters
+from duckdb_kql.schema import output_columns
+from duckdb_kql.translate import clock
+from duckdb_kql.translate import to_sql as render
+
+from simulator.eventstore.errors import QueryError
+from simulator.eventstore.literals import Token, text_of, tokens
+from simulator.eventstore.tables import PARSERS, PROCESS_EVENTS, TABLES
+
+_REORDER: Final = re.compile(r"\s*project-reorder\s+(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*")
+_DEPTHS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+_PARSER_COLUMNS: Final = (
+    "EventSchema",
+    "EventUid",
+    "Dvc",
+    "User",
+    "Process",
+    "CommandLine",
+    "Hash",
+    "HashType",
+)
+
+SCHEMA: Final = {name: list(columns) for name, columns in TABLES.items()} | {
+    name: [*TABLES[PROCESS_EVENTS], *_PARSER_COLUMNS] for name in PARSERS
+}
+COLUMN_NAMES: Final = frozenset(column for columns in SCHEMA.values() for column in columns)
+_SPELLINGS: Final = MappingProxyType({column.casefold(): column for column in COLUMN_NAMES})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """SQL for a query: the tables it reads, its parameters' slots by name, and its clock's slot."""
+
+    sql: str
+    tables: frozenset[str]
+    slots: MappingProxyType[str, str]
+    reads_clock: bool
+
+
+@lru_cache(maxsize=1024)
+def translate(kql: str) -> Translation:
+    """The SQL of `kql`, which may declare query parameters. Safe in any thread.
+
+    Raises QueryError: SyntaxError, SemanticError (unknown table or column) or UnsupportedQuery.
+    """
+    try:
+        return _translated(_reordered(kql))
+    except KqlSyntaxError as error:
+        raise QueryError("SyntaxError", f"The query could not be parsed. {error}") from error
+    except KqlSchemaError as error:
+        raise QueryError("SemanticError", f"The query does not fit the tables. {error}") from error
+    except KqlError as error:
+        raise QueryError("UnsupportedQuery", f"The local engine cannot run this query. {error}") from error
+
+
+def _translated(kql: str) -> Translation:
+    with clock(datetime.min) as active:  # noqa: DTZ901
+        query = lower(kql, {}, {})
+        tables = _checked_tables(query)
+        _check_spelling(query)
+        sql = render(query, SCHEMA)
+    bind_parameters(query.parameters, {})
+    slots = {parameter.name: parameter.slot for parameter in query.parameters if parameter.slot in sql.slots}
+    return Translation(sql=str(sql), tables=tables, slots=MappingProxyType(slots), reads_clock=active.used)
+
+
+def _nodes(value: Any) -> Iterator[Any]:
+    """Every part of a query, itself first."""
+    if dataclasses.is_dataclass(value):
+        yield value
+        for field in dataclasses.fields(value):
+            yield from _nodes(getattr(value, field.name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _nodes(item)
+
+
+def _checked_tables(query: Any) -> frozenset[str]:
+    """The tables that a query reads; raises QueryError for one that is not there."""
+    bound = {name for part in _nodes(query) if isinstance(part, ir.Query) for name, _ in part.lets}
+    named = {part.qualified for part in _nodes(query) if isinstance(part, ir.TableRef)} - bound
+    for name in sorted(named - SCHEMA.keys()):
+        message = f"Failed to resolve table or column expression named '{name}'."
+        raise QueryError("SemanticError", message)
+    return frozenset(named)
+
+
+def _check_spelling(query: Any) -> None:
+    """Raises QueryError for a column that is right but for its case: Kusto would not find it."""
+    parts = list(_nodes(query))
+    given = {getattr(part, "name", None) for part in parts if not isinstance(part, ir.ColumnRef)}
+    for name in (part.name for part in parts if isinstance(part, ir.ColumnRef)):
+        right = _SPELLINGS.get(name.casefold(), name)
+        if name not in given and right != name:
+            message = f"Failed to resolve column '{name}'; did you mean '{right}'?"
+            raise QueryError("SemanticError", message)
+
+
+def _reordered(kql: str) -> str:
+    """Each `project-reorder` of the outermost pipeline as the `project` that it amounts to."""
+    if "project-reorder" not in kql:
+        return kql
+    done = ""
+    for stage in _stages(list(tokens(kql))):
+        match = _REORDER.fullmatch(stage.lstrip("|"))
+        done += _as_project(done, match["names"]) if match else stage
+    return done
+
+
+def _as_project(before: str, names: str) -> str:
+    first = [name.strip() for name in names.split(",")]
+    rest = [name for name in output_columns(lower(before, {}, {}), SCHEMA) if name not in first]
+    return f"| project {', '.join([*first, *rest])}\n"
+
+
+def _stages(pieces: Sequence[Token]) -> list[str]:
+    """The text cut before each `|` that stands outside brackets."""
+    depth, cuts = 0, [0]
+    for place, piece in enumerate(pieces):
+        if piece.kind == "mark":
+            depth += _DEPTHS.get(piece.text, 0)
+            if piece.text == "|" and depth == 0:
+                cuts.append(place)
+    return [text_of(pieces[start:end]) for start, end in zip(cuts, [*cuts[1:], len(pieces)], strict=True)]
