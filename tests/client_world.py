@@ -87,7 +87,7 @@ def alert(number: int = 1, **members: Any) -> AlertSpec:
         {"kind": "Host", "properties": {"hostName": "EXCH01", "dnsDomain": "contoso.com"}},
         {"kind": "Account", "properties": {"accountName": "ann", "ntDomain": "CONTOSO"}},
     ]
-    given = {
+    given: dict[str, Any] = {
         "system_alert_id": f"aaaaaaaa-0000-4000-8000-{number:012}",
         "display_name": "Mailbox export and removal",
         "start": NOON,
@@ -136,7 +136,13 @@ class World:
         return dict(self.workspace.incident(self.incident_id.name)["properties"])
 
     def order(self, kind: FaultKind, **members: Any) -> None:
-        """Orders a fault."""
+        """Orders a fault, in place of those ordered before."""
+        self.workspace.faults.clear()
+        self.waits.clear()
+        self.order_also(kind, **members)
+
+    def order_also(self, kind: FaultKind, **members: Any) -> None:
+        """Orders one more fault."""
         self.workspace.faults.add(Fault(kind=kind, **members))
 
     def called(self, service: str = "") -> int:

@@ -4,8 +4,6 @@ For tests of `gather` and `decide` alone. It answers as the ports promise: sever
 are `Unavailable`, a watchlist that is not there is `Absent`, an empty one `Unavailable`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

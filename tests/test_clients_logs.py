@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from client_world import LATER, MINUTE, NOON, RULE, World, alert, new_world
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.clients import kql
@@ -329,17 +329,19 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(map(str, fault.values())))
 @pytest.mark.parametrize("question", QUESTIONS)
-async def test_whatever_fails_is_unknown(world: World, question: str, fault: dict[str, Any]) -> None:
+async def test_whatever_fails_is_unknown(world: World, question: str) -> None:
     """F25, F38, F39, F65, F66: partial or broken answers are thrown away whole."""
-    if (question, fault.get("value")) == ("incident", "0001-01-01T00:00:00Z"):
-        fault = fault | {"pointer": "/tables/0/rows/0/2"}
-    world.order(**fault)
+    assert isinstance(await QUESTIONS[question](world.sources.events), Found)
+    for fault in FAULTS:
+        members = dict(fault)
+        if (question, fault.get("value")) == ("incident", "0001-01-01T00:00:00Z"):
+            members["pointer"] = "/tables/0/rows/0/2"
+        world.order(**members)
 
-    answer = await QUESTIONS[question](world.sources.events)
+        answer = await QUESTIONS[question](world.sources.events)
 
-    assert isinstance(answer, Unavailable)
+        assert isinstance(answer, Unavailable), fault
     assert 0 == world.called("foreign")
 
 
@@ -388,6 +390,7 @@ def test_any_list_is_one_literal(values: list[str]) -> None:
     assert sorted(values) == strings
 
 
+@settings(deadline=None, max_examples=30)  # each example is a translation of its own
 @given(
     HARD.filter(lambda value: not any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value))
 )

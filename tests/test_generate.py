@@ -341,7 +341,7 @@ def test_names_choose_scenarios(tmp_path: Path) -> None:
         ({"format": "xlsx"}, "choose one of jsonl, csv, parquet"),
         ({"users": 5}, "5 users are too few"),
         ({"benign": 500}, "no room for another"),
-        ({"start": date(2026, 11, 21)}, "include a working day"),
+        ({"start": date(2025, 11, 22)}, "include a working day"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_written(

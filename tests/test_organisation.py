@@ -140,7 +140,7 @@ def test_nobody_who_may_close_is_new_disabled_risky_listed_or_leaving() -> None:
     assert not {person.id for person in honest | custodians} & listed
 
 
-@pytest.mark.parametrize("start", [date(2026, 11, 16), date(2025, 2, 3)])
+@pytest.mark.parametrize("start", [FIRST_DAY, date(2025, 2, 3)])
 def test_register_rows_fit_the_start(start: date) -> None:
     """Job rows in force were valid long before the start, one row expired, and no valid row is a day old."""
     rows = organise(9, start=start).tenant()["watchlists"]["MailboxExportJobs"]

@@ -295,7 +295,7 @@ def test_no_incident_spans_more_than_a_day_or_holds_more_than_150_alerts() -> No
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 200), st.sampled_from(["a", "b.x.org"]))))
 def test_grouping_loses_and_doubles_nothing(hits: list[tuple[int, int, str]]) -> None:
-    """Every sighting is in exactly one incident, and incidents of one host do not touch unless they are full."""
+    """Every sighting is in exactly one incident, on its own host."""
     seen = [sighting(start, length, host=host) for start, length, host in hits]
 
     made = gather_sightings(seen, dns="x.org")

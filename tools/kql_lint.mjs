@@ -1,6 +1,6 @@
 // Reads {"tables": {name: {column: type}}, "queries": {name: text}} from standard input and writes
 // {name: [{code, severity, line, message}]} as Microsoft's own KQL parser sees each query.
-// Exit status: 0 answered, 2 the input is unreadable or the parser is not installed.
+// Exit status: 0 answered, 2 the input is unreadable or the parser is not installed (`npm ci` in tools/).
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";

@@ -141,7 +141,9 @@ class GraphDirectory:
         self, condition: str, is_asked_for: Callable[[DirectoryUser], bool]
     ) -> Lookup[DirectoryUser]:
         users_at = self._graph.builder(lambda graph: graph.users)
-        pages = await self._graph.pages(USERS, users_at, filter=condition, select=list(USER_PROPERTIES))
+        pages = await self._graph.pages(
+            USERS, users_at, advanced=True, filter=condition, select=list(USER_PROPERTIES)
+        )
         users = {user.id: user for user in map(parse_user, listed(pages)) if is_asked_for(user)}
         if len(users) > 1:
             return Unavailable(SOURCE, f"ambiguous account: {len(users)} users of that name", lasting=True)
@@ -157,7 +159,7 @@ class GraphDirectory:
     async def _group_records(self, user_id: str) -> list[Record]:
         select = ["id", "displayName", "isAssignableToRole"]
         builder = groups_builder(self._graph, user_id)
-        return listed(await self._graph.pages(GROUPS, builder, select=select, top=999))
+        return listed(await self._graph.pages(GROUPS, builder, advanced=True, select=select, top=999))
 
     async def _groups(self, user_id: str) -> Lookup[tuple[Group, ...]]:
         return Found(tuple(map(parse_group, await self._group_records(user_id))))

@@ -96,18 +96,26 @@ class Graph:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             return choose(self._builders)
 
-    async def one(self, call: Call, builder: Any, **query: Any) -> dict[str, Any]:
+    async def one(self, call: Call, builder: Any, *, advanced: bool = False, **query: Any) -> dict[str, Any]:
         """The JSON object that a request builder's GET answers. Raises SourceError."""
-        return await self._patience.repeat(lambda: self._once(call, _request(builder, query)))
+        return await self._patience.repeat(
+            lambda: self._once(call, _request(builder, query, advanced=advanced))
+        )
 
-    async def pages(self, call: Call, builder: Any, **query: Any) -> list[dict[str, Any]]:
-        """All pages of a list, asked as an advanced query. Raises SourceError, also for a foreign link."""
-        pages = [await self.one(call, builder, count=True, **query)]
+    async def pages(
+        self, call: Call, builder: Any, *, advanced: bool = False, **query: Any
+    ) -> list[dict[str, Any]]:
+        """All pages of a list. Raises SourceError, also for a link that leads elsewhere.
+
+        `advanced` is for what Graph takes with `ConsistencyLevel: eventual` and `$count=true` alone.
+        """
+        counted = query | ({"count": True} if advanced else {})
+        pages = [await self.one(call, builder, advanced=advanced, **counted)]
         while link := pages[-1].get("@odata.nextLink"):
             if len(pages) >= MOST_PAGES:
                 raise SourceUnavailable(call.source, f"a list of more than {MOST_PAGES} pages was not read")
             following = builder.with_url(followed(call, link, start=f"{self._endpoint}/v1.0/"))
-            pages.append(await self.one(call, following))
+            pages.append(await self.one(call, following, advanced=advanced))
         return pages
 
     async def close(self) -> None:
@@ -168,10 +176,11 @@ class Graph:
         return Answer(status=response.status_code, headers=headers, body=response.content)
 
 
-def _request(builder: Any, query: Mapping[str, Any]) -> RequestInformation:
+def _request(builder: Any, query: Mapping[str, Any], *, advanced: bool) -> RequestInformation:
     """The builder's GET with these query parameters, to be answered natively."""
     headers = HeadersCollection()
-    headers.add("ConsistencyLevel", "eventual")
+    if advanced:
+        headers.add("ConsistencyLevel", "eventual")
     if correlation := current_attempt().correlation_id:
         headers.add("client-request-id", correlation)
     kind = type(builder)

@@ -1,7 +1,7 @@
 """One cheap read for each permission, for the health page: which are granted, and what to grant."""
 
 from collections.abc import Awaitable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playbooks.clients.connect import Clients
 from playbooks.clients.directory import (
@@ -40,14 +40,14 @@ async def check(clients: Clients, workspace: Workspace) -> tuple[Permission, ...
     one, is there.
     """
     graph = clients.graph
-    few = {"top": 1, "select": ["id"]}
-    of_nobody = {"filter": equal("principalId", NOBODY)}
+    few: dict[str, Any] = {"top": 1, "select": ["id"]}
+    of_nobody: dict[str, Any] = {"filter": equal("principalId", NOBODY)}
     users, devices = graph.builder(lambda root: root.users), graph.builder(lambda root: root.devices)
     reads = [
         (SENTINEL_ROLE, clients.incidents.probe(workspace.path)),
         (LOGS_ROLE, clients.events(workspace).probe()),
         (USERS.needs, graph.one(USERS, users, **few)),
-        (GROUPS.needs, graph.one(GROUPS, groups_builder(graph, NOBODY), count=True)),
+        (GROUPS.needs, graph.one(GROUPS, groups_builder(graph, NOBODY), advanced=True, count=True)),
         (ROLES.needs, graph.one(ROLES, roles_builder(graph), **of_nobody)),
         (DEVICES.needs, graph.one(DEVICES, devices, **few)),
     ]

@@ -71,6 +71,8 @@ class Gathered:
         for value in values:
             if value is not None and (found := foreign_letter(value.shown)):
                 self.flag(CommandFlag.LOOKALIKE, f"{found} in '{value.shown[:80]}'")
+            if value is not None and any(letter < " " for letter in value.literal or ""):
+                self.flag(CommandFlag.UNPARSED, f"a control character in '{value.shown[:80]}'")
 
     def as_command_line(self, text: str, *, mentions: bool) -> CommandLine:
         """Everything that was found, frozen; `mentions` says whether our cmdlets are named at all."""

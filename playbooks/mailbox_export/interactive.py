@@ -36,7 +36,6 @@ from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
 _SAM = "{sam}"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_-])?")
 _DATE_WORDS = frozenset({"received", "sent", "and", "or", "not", "ge", "gt", "le", "lt", "eq", "ne"})
-_FILTERS = frozenset({"includefolders", "excludefolders", "sourcerootfolder", "targetrootfolder"})
 
 
 def ediscovery(anchor: Anchor, case: CaseRow, scene: Scene) -> Attempt:
@@ -175,9 +174,8 @@ def _holds_role(anchor: Anchor, identity: Identity, policy: Policy) -> Check:
 
 def _unfiltered(anchor: Anchor, export: Export) -> Check:
     """No folder or subject filter; a span of dates is none."""
-    folders = {fold(parameter) for parameter in export.parameters} & _FILTERS
     return Check(
-        passed=not folders and all(_is_date_filter(text) for text in export.filters),
+        passed=all(_is_date_filter(text) for text in export.filters),
         met="no folder or subject filter",
         code=uncovered_code(anchor),
         missing="a folder or content filter on an export of the own mailbox",
@@ -186,6 +184,8 @@ def _unfiltered(anchor: Anchor, export: Export) -> Check:
 
 
 def _is_date_filter(text: str) -> bool:
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"", " ", text)
-    words = re.findall(r"[^\W\d]\w*|\$", bare)
-    return bool(words) and {fold(word) for word in words} <= _DATE_WORDS
+    """True for `-ContentFilter` on nothing but Received and Sent; `text` is the parameter and its value."""
+    parameter, _, written = text.partition(" ")
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", " ", written)
+    words = {fold(word) for word in re.findall(r"[^\W\d]\w*|\$", bare)}
+    return fold(parameter) == "-contentfilter" and bool(words) and words <= _DATE_WORDS

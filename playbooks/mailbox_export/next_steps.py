@@ -90,7 +90,7 @@ def next_steps(scene: Scene, verdict: Verdict) -> tuple[str, ...]:
     codes = sorted({reason.code for reason in _open(verdict.reasons)}, key=ORDER.index)
     wanted = dict.fromkeys(_STEPS[code] for code in codes)
     if any(reason.stance is Stance.AGAINST for reason in verdict.reasons):
-        wanted |= dict.fromkeys((_WHO,))
+        wanted |= dict.fromkeys((_COMMAND, _WHO))
     return tuple(step.format_map(_words(scene)) for step in wanted)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tree_sitter import Node
 
 from playbooks.mailbox_export.command_gathering import Gathered
+from playbooks.mailbox_export.command_letters import foreign_letter
 from playbooks.mailbox_export.command_values import CommandFlag, Value
 from playbooks.mailbox_export.mailbox_cmdlets import NAMES
 from playbooks.mailbox_export.powershell_bound import (
@@ -184,6 +185,10 @@ class ScriptReader:
                 self.command(node, Scope(variables={}, straight=False))
         for error in self.source.errors:
             self._look_at_broken(error)
+            letters = "".join(letter for letter in self.source.cut(error) if letter.isalpha())
+            if found := foreign_letter(letters):
+                # The grammar takes no parameter with such a letter; PowerShell does.
+                self.raise_flag(CommandFlag.LOOKALIKE, f"{found} where the text cannot be parsed")
 
     def _look_at_broken(self, error: Node) -> None:
         """A cmdlet's name in a text that cannot be parsed, where the grammar made no command of it."""

@@ -13,6 +13,7 @@ import tree_sitter_powershell
 from tree_sitter import Node
 
 from playbooks.mailbox_export.command_letters import as_powershell_reads
+from playbooks.mailbox_export.powershell_tokens import STRINGS, TOKENS, token_doubt
 from playbooks.mailbox_export.vocabulary import words
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
@@ -71,6 +72,7 @@ class Source:
 
     text: str
     octets: bytes = field(init=False)
+    plain: bytes = field(init=False)
     root: Node = field(init=False)
     commands: list[Node] = field(default_factory=list)
     errors: list[Node] = field(default_factory=list)
@@ -79,10 +81,14 @@ class Source:
 
     def __post_init__(self) -> None:
         self.octets = self.text.encode("utf-16-le", errors="surrogatepass")
-        plain = as_powershell_reads(self.text).encode("utf-16-le", errors="surrogatepass")
-        self.root = tree_sitter.Parser(_LANGUAGE).parse(plain, encoding="utf16le").root_node
+        self.plain = as_powershell_reads(self.text).encode("utf-16-le", errors="surrogatepass")
+        self.root = tree_sitter.Parser(_LANGUAGE).parse(self.plain, encoding="utf16le").root_node
+        covered = 0
         for node in nodes_in(self.root):
             self._sort(node)
+            if node.child_count == 0 or node.type in STRINGS:
+                self._doubt_gap(covered, node.start_byte)
+                covered = max(covered, node.end_byte)
 
     def cut(self, node: Node) -> str:
         """The text of a node."""
@@ -91,6 +97,12 @@ class Source:
     def between(self, start: int, end: int) -> str:
         """The text between two places of the tree, given as the tree gives them."""
         return self.octets[start:end].decode("utf-16-le", errors="surrogatepass")
+
+    def _doubt_gap(self, start: int, end: int) -> None:
+        """Between two tokens there is nothing but blanks and continued lines."""
+        between = self.plain[start:end].decode("utf-16-le", errors="surrogatepass") if start < end else ""
+        if between.strip(" \t\r\n`"):
+            self.doubts.append(Doubt(f"'{between.strip()[:60]}' is no part of any command"))
 
     def _sort(self, node: Node) -> None:
         if node.is_error:
@@ -116,6 +128,8 @@ class Source:
             yield from self._assignment_doubt(node)
         elif node.type == "redirection":
             yield from self._redirection_doubt(node)
+        elif node.type in TOKENS and (found := token_doubt(node, self.plain)):
+            yield Doubt(found)
 
     def _redirection_doubt(self, node: Node) -> Iterator[Doubt]:
         file = node.children[-1]

@@ -22,7 +22,7 @@ from playbooks.mailbox_export.register_rows import (
     Rows,
 )
 from playbooks.mailbox_export.schedules import Schedule, parse_days, parse_windows, parse_zone
-from playbooks.mailbox_export.targets import parse_root
+from playbooks.mailbox_export.targets import Root, parse_root
 from playbooks.model import Policy, WatchlistItem
 
 

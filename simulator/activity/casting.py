@@ -1,7 +1,7 @@
 """Casting: who plays a scenario's slots, and what fills the words of its commands."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 from string import ascii_lowercase
 
@@ -65,7 +65,12 @@ def cast(
     words = _words(organisation, runner=runner, machine=machine, random=random)
     return Cast(
         accounts=accounts,
-        words={**words, "date": day.isoformat(), **_register_words(job, case, words=words, random=random)},
+        words={
+            **words,
+            "date": day.isoformat(),
+            "since": f"{day - timedelta(days=80):%m/%d/%Y}",
+            **_register_words(job, case, words=words, random=random),
+        },
     )
 
 

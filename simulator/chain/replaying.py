@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from simulator.chain.alerts import account_named
-from simulator.chain.chain import Chain, Left
+from simulator.chain.chain import Chain
 from simulator.chain.folder import Folder, Truth
 from simulator.chain.grouping import Gathering, Sighting, full_host_name
 from simulator.chain.problems import InputRefused, Problem
-from simulator.chain.results import CaseOutcome, Outcome, combined
+from simulator.chain.results import CaseOutcome, Left, Outcome, combined
 
 AT_ONCE = 8
 """Requests under way at the same time; the function takes as many messages at once."""
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """One incident: what was seen, what it really is (nothing where no truth is near), and what is left of it.
+    """One incident: what was seen, what it really is (nothing where no truth is near), and what is left.
 
     `made_up` marks an incident that no rule raised, made all the same so that the verdict is tested.
     """

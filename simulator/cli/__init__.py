@@ -11,7 +11,7 @@ from simulator.cli.serve import serve
 
 app = typer.Typer(
     name="python -m simulator",
-    help="A made-up organisation's activity, through the rules and the function, and how good the verdicts are.",
+    help="Activity of a made-up organisation, through rules and function, and how good the verdicts are.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
 from rich.console import Group
+from rich.panel import Panel
 
 from simulator.chain.folder import read_folder
 from simulator.chain.replaying import Replayed, outcomes_of

@@ -25,13 +25,13 @@ Examples:
 
     python -m simulator generate --seed 7 --out out/day
 
-    python -m simulator generate --seed 7 --out out/month --start 2025-11-03 --days 28 --events 1000000 --format parquet
+    python -m simulator generate --seed 7 --out out/month --days 28 --events 1000000 --format parquet
 
     python -m simulator generate --seed 7 --out out/one --attacks dark_halo,proxyshell --benign 0
 """
 
 
-def make_activity(
+def make_activity(  # noqa: PLR0913 - one parameter an option
     *,
     seed: Annotated[int, typer.Option(help="The same seed gives the same folder.")] = 1,
     folder: Annotated[Path, typer.Option("--out", help="Where to write; made if missing.")] = Path("out/day"),

@@ -33,7 +33,7 @@ BACKUP_EXPORT = (
 )
 CASE_EXPORT = (
     "New-MailboxExportRequest -Mailbox {mailbox} -Name {case}_{mailbox} -BatchName {case}"
-    " -ContentFilter {(Body -like '*{subject}*') -and (Received -gt '01/01/2025')}"
+    " -ContentFilter {(Body -like '*{subject}*') -and (Received -gt '{since}')}"
     r" -FilePath '{root}\{case}\{mailbox}.pst'"
 )
 CASE_REMOVAL = (

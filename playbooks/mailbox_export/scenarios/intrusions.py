@@ -77,7 +77,7 @@ DARK_HALO = Scenario(
         _by_admin(
             9,
             _shell_line(
-                "New-MailboxExportRequest -Mailbox {vip} -ContentFilter {(Received -ge '09/01/2026')}"
+                "New-MailboxExportRequest -Mailbox {vip} -ContentFilter {(Received -ge '{since}')}"
                 r" -FilePath '\\{host}\c$\temp\b.pst'"
             ),
         ),
@@ -225,7 +225,7 @@ LOADER = Scenario(
         Step(
             minute=0,
             command=commands.exchange_shell(
-                "New-MailboxExportRequest -Priority High -ContentFilter 'Received -ge ''01/01/2026'''"
+                "New-MailboxExportRequest -Priority High -ContentFilter 'Received -ge ''{since}'''"
                 r" -Mailbox {vip}@{domain} -FilePath"
                 r" '\\localhost\C$\Users\{runner}\AppData\Local\Temp\{word}.tmp'"
             ),

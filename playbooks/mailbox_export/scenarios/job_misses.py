@@ -35,9 +35,7 @@ _ROOT, _TARGET = r"{root}\{date}", r"\{mailbox}.pst'"
 
 _SPARE = replace(COMPLIANCE_JOB, place=Place.SPARE_EXCHANGE)
 _LATE = replace(COMPLIANCE_JOB, hours=Hours.OUTSIDE_WINDOW)
-_EXPIRED = replace(
-    BACKUP_JOB, register=Register.EXPIRED, hours=Hours.ANY, sources=(Source.DEFENDER,)
-)
+_EXPIRED = replace(BACKUP_JOB, register=Register.EXPIRED, hours=Hours.ANY, sources=(Source.DEFENDER,))
 _LONGER = reworded(COMPLIANCE_JOB, "-BatchName {batch}", "-BatchName {batch}2")
 _NAMED = replace(COMPLIANCE_JOB, sources=(Source.SYSMON, Source.DEFENDER))
 
