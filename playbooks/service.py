@@ -3,7 +3,7 @@
 Every operation returns plain values or raises from the PlaybookError tree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,15 +19,31 @@ from playbooks.model import Absent, Close, Found, IncidentId, Unavailable
 from playbooks.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from playbooks.clients import Clients
+    from playbooks.clients import Clients, Patience
     from playbooks.pipeline import Attempt
 
 
-class Service:
-    """The app for one environment. Settings are read at first use; clients live as long as the process."""
+def machine_clock() -> datetime:
+    """The time of this machine, UTC."""
+    return datetime.now(UTC)
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+
+class Service:
+    """The app for one environment. Settings are read at first use; clients live as long as the process.
+
+    `now` is the clock (UTC) and `patience` how calls are repeated; both are arguments for tests.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        now: Callable[[], datetime] = machine_clock,
+        patience: "Patience | None" = None,
+    ) -> None:
         self._environment = environment
+        self._patience = patience
+        self.now = now
 
     @cached_property
     def settings(self) -> Settings:
@@ -39,7 +55,7 @@ class Service:
         """Connected clients; their libraries are imported here, not at start. Raises SettingsError."""
         from playbooks.clients import connect  # noqa: PLC0415 - a first answer needs none of it
 
-        return connect(self.settings, self._environment)
+        return connect(self.settings, self._environment, patience=self._patience)
 
     @cached_property
     def workspace_paths(self) -> tuple[str, ...]:
@@ -116,11 +132,11 @@ class Service:
             playbook=playbook,
             subject=read_request(body, content_type=content_type, workspaces=allowed),
             correlation_id=str(uuid4()),
-            accepted_at=datetime.now(UTC),
+            accepted_at=self.now(),
         )
 
     def attempt(self, incident_id: IncidentId, *, last: bool) -> "Attempt":
-        """One attempt at an incident by the settings as they are now, on the machine's clock."""
+        """One attempt at an incident by the settings and the clock of this app."""
         from playbooks.pipeline import Attempt  # noqa: PLC0415
 
         return Attempt(
@@ -128,7 +144,7 @@ class Service:
             last=last,
             policy=self.settings.policy,
             settings=self.settings.write,
-            now=lambda: datetime.now(UTC),
+            now=self.now,
         )
 
     async def incident_of(self, message: TriageMessage) -> IncidentId | timedelta:
@@ -138,7 +154,7 @@ class Service:
             return subject
         parts = subject.workspace_path.split("/")
         place = IncidentId(parts[2], parts[4], parts[8], "")
-        events = self.clients.sources(place, asked_at=datetime.now(UTC)).events
+        events = self.clients.sources(place, asked_at=self.now()).events
         answer = await events.incident_of_alert(subject.system_alert_id)
         match answer:
             case Found():
@@ -146,4 +162,4 @@ class Service:
             case Unavailable():
                 raise SourceUnavailable(answer.source, answer.cause)
             case Absent():
-                return datetime.now(UTC) - message.accepted_at
+                return self.now() - message.accepted_at

@@ -3,8 +3,10 @@
 Returning means that the message is done with; raising hands it back to the queue.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from playbooks import discover, load
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_DEQUEUE_COUNT = 5
 """As in host.json; a delivery with this count is the last attempt."""
+ATTEMPT_SECONDS = 240.0
+"""Below the functionTimeout of host.json, so that an attempt ends by itself."""
 NOT_VISIBLE_YET = timedelta(minutes=10)
 POISON_PAUSE = 600
 """Seconds before what could not even be escalated is tried again from the start."""
@@ -39,6 +43,15 @@ class Delivery:
         return self.dequeue_count == 0 or self.dequeue_count >= MAX_DEQUEUE_COUNT
 
 
+@contextmanager
+def bounded(message: TriageMessage) -> Iterator[None]:
+    """One attempt: its log records carry the correlation id, and no call starts after ATTEMPT_SECONDS."""
+    from playbooks.clients import attempt  # noqa: PLC0415
+
+    with attempt(message.correlation_id, seconds=ATTEMPT_SECONDS):
+        yield
+
+
 class Worker:
     """What the queue functions do, for one service."""
 
@@ -47,22 +60,26 @@ class Worker:
 
     async def triage(self, delivery: Delivery) -> None:
         """One attempt at one message. Returns when it is done with; raises to have it redelivered."""
-        from playbooks import pipeline  # noqa: PLC0415
-
         try:
             message = decode(delivery.text, self._service.workspace_paths)
         except RequestRefused as error:
             note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
             return
+        with bounded(message):
+            await self._attempt(message, last=delivery.last)
+
+    async def _attempt(self, message: TriageMessage, *, last: bool) -> None:
+        from playbooks import pipeline  # noqa: PLC0415
+
         incident_id = await self._service.incident_of(message)
         if isinstance(incident_id, timedelta):
             await self._wait_for_incident(message, incident_id)
             return
         try:
-            attempt = self._service.attempt(incident_id, last=delivery.last)
+            attempt = self._service.attempt(incident_id, last=last)
             outcome = await pipeline.triage(load(message.playbook), self._service.clients, attempt)
         except NotThere:
-            if datetime.now(UTC) - message.accepted_at < NOT_VISIBLE_YET:
+            if self._service.now() - message.accepted_at < NOT_VISIBLE_YET:
                 raise
             note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
             return
@@ -78,7 +95,8 @@ class Worker:
         if message is None:
             return
         try:
-            await self._escalate_poisoned(message)
+            with bounded(message):
+                await self._escalate_poisoned(message)
         except NotThere:
             note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
         except SourceError as error:
@@ -97,7 +115,7 @@ class Worker:
         from playbooks.pipeline import ComeBack  # noqa: PLC0415
 
         if isinstance(outcome, ComeBack):
-            delay = max(1, round((outcome.at - datetime.now(UTC)).total_seconds()))
+            delay = max(1, round((outcome.at - self._service.now()).total_seconds()))
             await self._service.clients.messages.send(message.later().encode(), delay_seconds=delay)
             note("delayed", seconds=delay, why=outcome.why, **_names(message))
             return
@@ -108,16 +126,12 @@ class Worker:
         try:
             return decode(delivery.text, self._service.workspace_paths)
         except MessageUnreadable:
-            rescued = rescue(delivery.text, self._service.workspace_paths, accepted_at=datetime.now(UTC))
+            rescued = rescue(delivery.text, self._service.workspace_paths, accepted_at=self._service.now())
             if rescued is None:
-                note(
-                    "finished", outcome="unreadable", alarm="queue_unreadable", messageId=delivery.message_id
-                )
+                note("finished", alarm="queue_unreadable", messageId=delivery.message_id)
                 return None
-            known = discover()
-            return replace(
-                rescued, playbook=rescued.playbook if rescued.playbook in known else next(iter(known))
-            )
+            known = list(discover())
+            return rescued if rescued.playbook in known else replace(rescued, playbook=known[0])
         except RequestRefused as error:
             note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
             return None

@@ -14,7 +14,6 @@ from playbooks.model import (
     Absent,
     Account,
     Alert,
-    BusinessHours,
     Device,
     DirectoryRole,
     DirectoryUser,
@@ -428,6 +427,3 @@ def read_case(tenant: Mapping[str, Any], row: Mapping[str, Any]) -> Case:
         sources=fake_sources(world, events, asked_at=asked_at, alerts=alerts),
         policy=fake_policy(world),
     )
-
-
-WEEKDAYS = BusinessHours(frozenset(range(5)), 7 * 60, 19 * 60)

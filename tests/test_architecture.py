@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from playbooks import discover
-from playbooks.worker import MAX_DEQUEUE_COUNT
+from playbooks.worker import ATTEMPT_SECONDS, MAX_DEQUEUE_COUNT
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = sorted(
@@ -189,10 +189,18 @@ def test_the_functions_file_is_short() -> None:
     assert len([line for line in text.splitlines() if line.strip()]) < 60
 
 
+def seconds_of(span: str) -> int:
+    """Seconds of an hh:mm:ss span."""
+    hours, minutes, seconds = map(int, span.split(":"))
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def test_attempts_span_ten_minutes_and_the_last_one_is_known() -> None:
     """host.json: a failing upstream is retried for ten minutes or more; the app knows the last attempt."""
-    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
-    hours, minutes, seconds = map(int, queues["visibilityTimeout"].split(":"))
+    host = json.loads((ROOT / "host.json").read_text())
+    queues = host["extensions"]["queues"]
 
     assert queues["maxDequeueCount"] == MAX_DEQUEUE_COUNT
-    assert (hours * 3600 + minutes * 60 + seconds) * (MAX_DEQUEUE_COUNT - 1) >= 600
+    assert seconds_of(queues["visibilityTimeout"]) * (MAX_DEQUEUE_COUNT - 1) >= 600
+    assert seconds_of(host["functionTimeout"]) > ATTEMPT_SECONDS
+    assert queues["messageEncoding"] == "none"

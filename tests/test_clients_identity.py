@@ -140,7 +140,7 @@ class Storage:
         """Answers as the service does."""
         message = ET.fromstring(await request.text())  # noqa: S314 - our own client wrote it
         text = message.findtext("MessageText") or ""
-        self.sent.append((dict(request.query), base64.b64decode(text).decode()))
+        self.sent.append((dict(request.query), text))
         if self.status != 201:
             return web.Response(status=self.status, headers={"x-ms-error-code": "QueueNotFound"})
         date = "Mon, 18 Nov 2024 12:00:00 GMT"

@@ -167,6 +167,8 @@ def test_a_loop_over_a_literal_list_makes_one_export_for_each() -> None:
         ("Get-Date -Format '..\\..\\c$'", HoleKind.UNKNOWN),
         ("Get-Date -Format 'yyyy/MM'", HoleKind.UNKNOWN),
         ("Get-Date -UFormat %D", HoleKind.UNKNOWN),
+        ("Get-Date -Format 'yyyy..MM'", HoleKind.UNKNOWN),
+        ("Get-Date -UFormat '%Y..%m'", HoleKind.UNKNOWN),
         ("Get-Date -Format $f", HoleKind.UNKNOWN),
     ],
 )

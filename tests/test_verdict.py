@@ -206,6 +206,10 @@ NEAR_MISSES: dict[str, tuple[tuple[ProcessEvent, ...], Change | None, str]] = {
     ),
     "no custodian": (reworded(CASE, 0, "custodian", "boss"), None, "mailbox_outside_scope"),
     "folder of another case": (reworded(CASE, 0, r"\LEG-1\c", r"\LEG-2\c"), None, "path_outside_root"),
+    "removal of another case": (reworded(CASE, 1, "LEG-1", "LEG-2"), None, "removal_uncovered"),
+    "removal of another's request": (
+        reworded(OWN, 1, r"'admin\MailboxExport'", r"'boss\MailboxExport'"), None, "removal_uncovered",
+    ),
     "no legal host": (
         tuple(replace(e, dvc_fqdn=ADMIN_STATION) for e in CASE), None, "host_not_bound",
     ),
@@ -292,7 +296,7 @@ KEPT: dict[str, tuple[tuple[ProcessEvent, ...], Change | None]] = {
     "a recent row beside an old one": (
         JOB,
         lambda w: w["watchlists"]["MailboxExportJobs"].append(
-            job_row(w) | {"_updated": "2024-11-18T20:00:00Z", "Ticket": "CHG0000009"}
+            job_row(w) | {"_updated": "2024-11-18T20:00:00Z", "Ticket": "CHG0000000"}
         ),
     ),
     "a broken row beside a good one": (
@@ -417,6 +421,24 @@ async def test_on_another_host_only_a_role_grant_counts(code: str) -> None:
     elsewhere = person(NEARBY[code], "2024-11-18 21:10", "boss", "ws-0007.contoso.com")
 
     assert (code == "role_granted") is (code in codes((await judge(JOB, nearby=[elsewhere])).verdict))
+
+
+async def test_the_window_lies_around_the_commands_not_around_the_alert() -> None:
+    """An alert may span hours; what ran long before the export is not held against it."""
+    evidence = await learn(JOB)
+    alerts = evidence.incident.alerts
+    long = tuple(
+        replace(one, start=JOB[0].time - timedelta(hours=5))
+        for one in (alerts.value if isinstance(alerts, Found) else ())
+    )
+    early = event(NEARBY["archiver_used"], "2024-11-18 18:00", target_username=r"CONTOSO\boss")
+    events = (early, *JOB, later_event(JOB[1].time + timedelta(minutes=61)))
+    incident = replace(evidence.incident, alerts=Found(long))
+    sources = fake_sources(TENANT, events, asked_at=evidence.asked_at)
+
+    judgement = decide(await gather(incident, sources, evidence.policy))
+    assert isinstance(judgement.verdict, Close)
+    assert JOB[1].time + timedelta(minutes=75) == judgement.final_from
 
 
 async def test_every_export_in_the_window_is_judged() -> None:

@@ -139,9 +139,9 @@ resource queueLength 'Microsoft.Insights/metricAlerts@2018-03-01' = {
         }
       ]
     }
-    actions: map(told, group => {
+    actions: [for group in told: {
       actionGroupId: group
-    })
+    }]
   }
 }
 
@@ -173,8 +173,8 @@ resource runsFailed 'Microsoft.Insights/metricAlerts@2018-03-01' = {
         }
       ]
     }
-    actions: map(told, group => {
+    actions: [for group in told: {
       actionGroupId: group
-    })
+    }]
   }
 }

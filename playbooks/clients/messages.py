@@ -9,7 +9,6 @@ from functools import cached_property
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
 
 from playbooks.clients.identity import Identity
@@ -22,7 +21,7 @@ SECONDS = 20.0
 
 
 class QueueMessages:
-    """Sends messages to one queue, in the encoding that the Functions host expects."""
+    """Sends messages to one queue as plain text, as host.json says (`messageEncoding`)."""
 
     def __init__(self, environment: Mapping[str, str], *, queue_name: str, identity: Identity) -> None:
         self._environment = environment
@@ -71,7 +70,6 @@ class QueueMessages:
         try:
             return make(
                 queue_name=self._queue_name,
-                message_encode_policy=TextBase64EncodePolicy(),
                 transport=transport,
                 **options,
             )

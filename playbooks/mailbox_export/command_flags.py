@@ -8,9 +8,8 @@ from playbooks.mailbox_export.command_values import Export, HoleKind, RequestKin
 from playbooks.mailbox_export.conditions import clock, is_business_time, off_hours_words
 from playbooks.mailbox_export.coverage import Coverage
 from playbooks.mailbox_export.hosts import host_of
-from playbooks.mailbox_export.nearby import nearby_flags
 from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
-from playbooks.mailbox_export.readings import Anchor
+from playbooks.mailbox_export.readings import Anchor, read_events
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.scheduled import takes_finished_exports
 from playbooks.mailbox_export.targets import read_target, target_flags
@@ -69,13 +68,12 @@ def parent_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reas
 def nearby(scene: Scene) -> Iterator[Reason]:
     """What else ran in the window: role grants on any host, the rest on the judged hosts."""
     for reading in scene.readings:
-        for code, words in _flags_of(reading.event):
-            yield _nearby_reason(code, words, reading.event, scene)
+        yield from (_nearby_reason(code, words, reading.event, scene) for code, words in reading.nearby)
     grants = scene.evidence.role_grants
-    for event in grants.value if isinstance(grants, Found) else ():
-        for code, words in _flags_of(event):
+    for grant in read_events(grants.value, scene.policy) if isinstance(grants, Found) else ():
+        for code, words in grant.nearby:
             if code == ROLE_GRANTED:
-                yield _nearby_reason(code, words, event, scene)
+                yield _nearby_reason(code, words, grant.event, scene)
 
 
 def off_hours(scene: Scene) -> Iterator[Reason]:
@@ -137,11 +135,6 @@ def _is_maintenance(coverage: Coverage) -> bool:
 
 def _wants_scheduler(coverage: Coverage) -> bool:
     return any(attempt.scenario in {"scheduled_export", MAINTENANCE_CLEANUP} for attempt in coverage.closest)
-
-
-def _flags_of(event: ProcessEvent) -> tuple[tuple[str, str], ...]:
-    found = nearby_flags(event.target_process_command_line, process_name=event.target_process_name)
-    return tuple((str(code), str(words)) for code, words in found)
 
 
 def _nearby_reason(code: str, words: str, event: ProcessEvent, scene: Scene) -> Reason:

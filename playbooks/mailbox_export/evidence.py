@@ -13,6 +13,7 @@ from playbooks.mailbox_export.identities import RunnerLookups, resolved_user
 from playbooks.mailbox_export.mailbox_names import named_mailboxes
 from playbooks.mailbox_export.readings import (
     MARGIN,
+    ROUNDING,
     Reading,
     Window,
     anchors_of,
@@ -181,7 +182,8 @@ async def _events(
         return Unavailable("process events", "the time of the alerts is not known", lasting=True)
     start, end = period.value
     names = frozenset(hosts) | {short_name(host) for host in hosts}
-    answer = await sources.events.process_events(host_names=names, start=start - MARGIN, end=end + MARGIN)
+    reach = MARGIN + ROUNDING
+    answer = await sources.events.process_events(host_names=names, start=start - reach, end=end + reach)
     match answer:
         case Found(events):
             here = {event for event in events if host_of(event, policy) in hosts}

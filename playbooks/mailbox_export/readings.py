@@ -14,11 +14,12 @@ from playbooks.mailbox_export.command_values import (
 )
 from playbooks.mailbox_export.commands import read_command_line
 from playbooks.mailbox_export.hosts import host_of
+from playbooks.mailbox_export.nearby import nearby_flags
 from playbooks.model import Policy, ProcessEvent
 
 MARGIN = timedelta(minutes=60)
 """How far the window reaches before the first and after the last anchor (policy, section 1)."""
-_ROUNDING = timedelta(seconds=1)
+ROUNDING = timedelta(seconds=1)
 """Alerts carry milliseconds, events tenths of microseconds."""
 LONGEST_SPAN = timedelta(hours=26)
 
@@ -35,11 +36,12 @@ _CMDLETS = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One process event on a judged host, with its command line read."""
+    """One process event, with its command line read. `nearby` are pairs of flag and words."""
 
     event: ProcessEvent
     host: str
     line: CommandLine
+    nearby: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,17 @@ class Window:
 def read_events(events: tuple[ProcessEvent, ...], policy: Policy) -> tuple[Reading, ...]:
     """Every event with its command line read, in a fixed order, exact duplicates once."""
     ordered = sorted(set(events), key=lambda event: repr(astuple(event)))
-    return tuple(
-        Reading(event=event, host=host_of(event, policy), line=_line(event))
-        for event in sorted(ordered, key=lambda event: event.time)
+    return tuple(read_event(event, policy) for event in sorted(ordered, key=lambda event: event.time))
+
+
+def read_event(event: ProcessEvent, policy: Policy) -> Reading:
+    """One event with its command line read, both for what it does and for what it may be near to."""
+    text, name = event.target_process_command_line, event.target_process_name
+    return Reading(
+        event=event,
+        host=host_of(event, policy),
+        line=_line(event),
+        nearby=nearby_flags(text, process_name=name),
     )
 
 
@@ -118,7 +128,7 @@ def is_half(anchor: Anchor) -> bool:
 def window_of(anchors: tuple[Anchor, ...], period: tuple[datetime, datetime]) -> Window:
     """The window around the anchors inside the alert's period; without any, around the period itself."""
     start, end = period
-    times = [a.event.time for a in anchors if start - _ROUNDING <= a.event.time <= end + _ROUNDING]
+    times = [a.event.time for a in anchors if start - ROUNDING <= a.event.time <= end + ROUNDING]
     first, last = (min(times), max(times)) if times else (start, end)
     return Window(start=first - MARGIN, end=last + MARGIN, first=first, last=last)
 

@@ -28,6 +28,7 @@ class Scene:
     cases: Lookup[Rows[CaseRow]]
     export_hosts: Lookup[Rows[HostRow]]
     identities: Mapping[Runner, Identity]
+    mailboxes: Mapping[str, Lookup[DirectoryUser]]
 
     @property
     def policy(self) -> Policy:
@@ -46,7 +47,7 @@ class Scene:
 
     def mailbox(self, name: str) -> Lookup[DirectoryUser]:
         """The user of a mailbox name."""
-        answer = user_of(name, dict(self.evidence.mailboxes))
+        answer = user_of(name, self.mailboxes)
         return answer if answer is not None else Unavailable("directory", f"mailbox {name} was not looked up")
 
     @property
@@ -79,6 +80,7 @@ def set_scene(evidence: Evidence) -> Scene:
         cases=cases,
         export_hosts=export_hosts,
         identities={asked.runner: identify(asked, policy, computers=computers) for asked in evidence.runners},
+        mailboxes=dict(evidence.mailboxes),
     )
 
 

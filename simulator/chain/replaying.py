@@ -11,6 +11,7 @@ from simulator.chain.folder import Folder, Truth
 from simulator.chain.grouping import Gathering, Sighting, full_host_name
 from simulator.chain.problems import InputRefused, Problem
 from simulator.chain.results import CaseOutcome, Left, Outcome, combined
+from simulator.chain.together import running_together
 
 AT_ONCE = 8
 """Requests under way at the same time; the function takes as many messages at once."""
@@ -57,7 +58,7 @@ async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int]
     names = [chain.make_incident(one) for one in gatherings]
     posted = datetime.now(UTC)
     await _trigger_all(chain, names)
-    async with asyncio.TaskGroup() as group:
+    async with running_together() as group:
         counting = group.create_task(_count(chain, names, decided))
         await chain.drained(seconds=60 + 2 * len(names))
         counting.cancel()
@@ -82,7 +83,7 @@ async def _trigger_all(chain: Chain, names: Sequence[str]) -> None:
         async with slots:
             await chain.trigger(name, whole=number % 2 == 0)
 
-    async with asyncio.TaskGroup() as group:
+    async with running_together() as group:
         for number, name in enumerate(names):
             group.create_task(post(number, name))
 

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 _STYLES = {"b": "bold", "strong": "bold", "th": "bold", "code": "cyan", "pre": "cyan"}
+_NARROW = 3
+_RATIOS = (10, 7, 22, 35, 26)
+"""Shares of the five columns that tell what ran."""
 _BLOCKS = frozenset({"p", "li", "td", "th", "pre"})
 
 
@@ -75,6 +79,8 @@ class _Reader(HTMLParser):
             mark = f"{self._number}. " if "ol" in self._open else "- "
             self.shown.append(Padding(Text(mark) + block.text, (0, 0, 0, 2)))
         else:
+            if self.shown and block.text.spans and block.text.plain:
+                self.shown.append(Text())
             self.shown.append(block.text)
 
 
@@ -105,9 +111,11 @@ def _without_code(item: str) -> str:
 
 
 def _table(rows: list[list[Text]]) -> Table:
-    table = Table(show_header=False, show_lines=True, expand=True)
-    for _ in range(max((len(row) for row in rows), default=0)):
-        table.add_column(overflow="fold")
+    columns = max((len(row) for row in rows), default=0)
+    wide = columns > _NARROW
+    table = Table(show_header=False, show_lines=wide, box=box.SQUARE if wide else box.SIMPLE, expand=wide)
+    for number in range(columns):
+        table.add_column(overflow="fold", ratio=_RATIOS[number] if wide and columns == len(_RATIOS) else None)
     for row in rows:
         table.add_row(*row)
     return table

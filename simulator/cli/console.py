@@ -13,14 +13,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from playbooks.errors import PlaybookError
 from simulator.chain.chain import ChainFailed
 from simulator.chain.problems import InputRefused
+from simulator.eventstore import QueryError, RowRefused
+from simulator.host import HostError
+from simulator.rules import RuleRefused
 
-out = Console(highlight=False, soft_wrap=True)
+_WIDTH = None if sys.stdout.isatty() else 120
+"""The terminal's own, or what a file or a pipe gets."""
+
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 BAD_ANSWER = 1
 BAD_INPUT = 2
 
-type AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 
 
 @contextmanager
@@ -36,7 +42,7 @@ def explained(*, as_json: bool = False) -> Iterator[None]:
             [str(problem) for problem in refused.problems],
             document=[problem.document for problem in refused.problems] if as_json else None,
         )
-    except (PlaybookError, ChainFailed) as failed:
+    except (PlaybookError, ChainFailed, HostError, QueryError, RowRefused, RuleRefused) as failed:
         _refuse([str(failed)], document=[{"message": str(failed)}] if as_json else None)
     except OSError as failed:
         message = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)

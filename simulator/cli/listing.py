@@ -22,12 +22,14 @@ def show_scenarios(*, as_json: AsJson = False) -> None:
         print_json({"scenarios": [_document(scenario) for scenario in SCENARIOS]})
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in ("name", "kind", "expected", "title", "techniques"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "kind", "expected"))
+    for heading in ("name", "kind", "expected"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("title", ratio=2)
+    table.add_column("techniques", ratio=1)
     for scenario in SCENARIOS:
         techniques = " ".join(scenario.techniques)
         table.add_row(scenario.name, scenario.kind, scenario.expected, scenario.title, techniques)
-    out.print(table)
+    out.print(table, soft_wrap=False)
 
 
 show_scenarios.__doc__ = _HELP

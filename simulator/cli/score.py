@@ -63,15 +63,19 @@ score.__doc__ = _HELP
 
 
 async def _run(cases: list[Case], *, lines: IO[str] | None) -> list[CaseOutcome]:
-    outcomes = []
+    """Scores with a bar on stderr; each result is written as soon as it and those before it are known."""
+    written = 0
     with counter("cases", total=len(cases)) as done:
-        async for outcome in score_cases(cases):
-            outcomes.append(outcome)
+
+        def tell(outcome: CaseOutcome) -> None:
+            nonlocal written
+            written += 1
+            done(written)
             if lines is not None:
                 lines.write(json.dumps(outcome.document, ensure_ascii=False) + "\n")
                 lines.flush()
-            done(len(outcomes))
-    return outcomes
+
+        return await score_cases(cases, told=tell)
 
 
 def _tell_unknown_keys(cases: list[Case]) -> None:
