@@ -4,7 +4,7 @@ Ids of comment and task are uuid5 of the lower-cased incident id, the sorted ale
 decision, so however often the same state is delivered, the same comment is meant.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -108,7 +108,9 @@ def plan_write_back(
     kind = kind_of(judgement, incident, settings=settings, held=standing.held)
     return WriteBack(
         kind=kind.value,
-        comment=_comment(judgement, incident, kind=kind, written=standing.comment_ids),
+        comment=_comment(
+            judgement, incident, heading=heading_of(kind, incident, settings), standing=standing
+        ),
         task=_task(judgement, incident, written=standing.task_ids) if kind is Kind.ESCALATED else None,
         change=_change(judgement, incident, kind=kind, settings=settings),
     )
@@ -132,15 +134,22 @@ def _stands_whole(kind: Kind, incident: Incident, standing: Standing) -> bool:
     return kind is Kind.NOTED or kind.label in incident.labels
 
 
+def heading_of(kind: Kind, incident: Incident, settings: WriteSettings) -> Heading:
+    """Title and signature of a comment: the incident's GUID leads to the app's log records."""
+    signature = "; ".join(filter(None, (settings.signature, f"log records: {incident.id.name}")))
+    return Heading(kind=kind.value, signature=signature)
+
+
 def _comment(
-    judgement: Judgement, incident: Incident, *, kind: Kind, written: frozenset[UUID]
+    judgement: Judgement, incident: Incident, *, heading: Heading, standing: Standing
 ) -> Comment | None:
+    kind = Kind(heading.kind)
     comment_id = decision_id(incident, kind)
-    if comment_id in written:
+    if comment_id in standing.comment_ids:
         return None
     replaced = {label for label in incident.labels if label in LABELS}
-    replaced |= {other.label for other in Kind if decision_id(incident, other) in written}
-    heading = Heading(kind=kind.value, replaces=tuple(sorted(replaced - {kind.label})))
+    replaced |= {other.label for other in Kind if decision_id(incident, other) in standing.comment_ids}
+    heading = replace(heading, replaces=tuple(sorted(replaced - {kind.label})))
     return Comment(comment_id, render_comment(judgement, heading))
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from jinja2 import Environment
 from markupsafe import Markup
 
-from playbooks.model import Close, Judgement, Reason, Stance
+from playbooks.model import Close, Fact, Finding, Judgement, Reason, Stance
 
 COMMENT_LIMIT = 30_000
 TASK_LIMIT = 3_000
@@ -46,47 +46,56 @@ _COMMENT = _ENVIRONMENT.from_string("""\
 {% endif %}
 {% for heading, reasons in groups if reasons %}
 <p><b>{{ heading }}</b></p>
-<ul>{% for reason in reasons %}<li>{{ reason.text }} <code>{{ reason.code }}</code></li>{% endfor %}</ul>
+<ul>
+{% for reason in reasons %}<li>{{ reason.text }} <code>{{ reason.code }}</code></li>
+{% endfor %}
+</ul>
 {% endfor %}
 {% if omitted_reasons %}<p>{{ omitted_reasons }} more reasons left out for length.</p>
 {% endif %}
 {% if briefing.findings %}
-<p><b>What ran</b></p>
-<table border="1">
-<tr><th>UTC</th><th>What</th><th>Host, account, parent</th><th>Command</th><th>Approval</th></tr>
+<p><b>What ran</b>{% if span %}, {{ span }} from first to last{% endif %}</p>
 {% for finding in briefing.findings %}
-<tr><td>{{ finding.time.strftime("%Y-%m-%d %H:%M:%S") }}</td><td>{{ finding.what }}</td>\
-<td>{{ finding.host }}<br>{{ finding.runner }}<br>started by {{ finding.parent or "an unknown parent" }}</td>\
-<td><code>{{ finding.command }}</code>\
-{% for text in finding.decoded %}<br>decoded: <code>{{ text }}</code>{% endfor %}</td>\
-<td>{% if finding.covered_by %}{{ finding.covered_by }}{% else %}<b>not covered</b>{% endif %}\
-{% for line in finding.missing %}<br>missing: {{ line }}{% endfor %}\
-{% for line in finding.met %}<br>met: {{ line }}{% endfor %}</td></tr>
+<p><b>{{ finding.what.capitalize() }}</b> {{ finding.time.strftime("%Y-%m-%d %H:%M:%S") }} UTC\
+ on {{ finding.host }}<br>by {{ finding.runner }}, started by {{ finding.parent or "an unknown parent" }}\
+<br><code>{{ finding.command }}</code>\
+{% for text in finding.decoded %}<br>decoded: <code>{{ text }}</code>{% endfor %}\
+<br>{% if finding.covered_by %}Covered by {{ finding.covered_by }}{% else %}<b>Not covered.</b>{% endif %}\
+{% for line in finding.missing %}<br>✗ {{ line }}{% endfor %}\
+{% for line in finding.met %}<br>✓ {{ line }}{% endfor %}</p>
 {% endfor %}
-</table>
 {% endif %}
 {% if omitted_findings %}<p>{{ omitted_findings }} rows left out for length.</p>
 {% endif %}
-{% if briefing.facts %}
+{% if facts %}
 <p><b>Who and where</b></p>
-<table border="1">
-{% for fact in briefing.facts %}
-<tr><td>{{ fact.subject }}</td><td>{{ fact.label }}</td><td>{{ fact.value }}</td></tr>
+{% for subject, lines in facts %}
+<p><b>{{ subject }}</b>{% for line in lines %}<br>{{ line.label }}: {{ line.value }}{% endfor %}</p>
 {% endfor %}
-</table>
 {% endif %}
 {% if omitted_facts %}<p>{{ omitted_facts }} rows left out for length.</p>
 {% endif %}
 {% if briefing.steps %}
 <p><b>Next steps</b></p>
-<ol>{% for step in briefing.steps %}<li>{{ step }}</li>{% endfor %}</ol>
+<ol>
+{% for step in briefing.steps %}<li>{{ step }}</li>
+{% endfor %}
+</ol>
 {% endif %}
 {% if briefing.proposal %}
 <p><b>If this was approved work</b></p>
 <pre>{{ briefing.proposal }}</pre>
 {% endif %}
-<p><code>{{ record }}</code></p>
+{% if after %}<p>{{ after }}</p>
+{% endif %}
+<p><small>{{ signature }}<br><code>{{ record }}</code></small></p>
 """)
+
+_AFTER = {
+    "closed": "Not right? Reopen the incident: triage never closes it a second time.",
+    "sampled": "Check it as if it had been closed; if the verdict was wrong, mend the register row.",
+    "observed": "Nothing was changed. Set TRIAGE_MODE to act when you agree with verdicts like this one.",
+}
 
 _TITLES = {
     "closed": "Mailbox export triage: close as BenignPositive, SuspiciousButExpected",
@@ -122,6 +131,8 @@ class Heading:
 
     kind: str
     replaces: tuple[str, ...] = ()
+    signature: str = ""
+    """Version, settings and where to look in the logs."""
 
 
 def render_comment(judgement: Judgement, heading: Heading) -> str:
@@ -152,6 +163,10 @@ def _render(judgement: Judgement, heading: Heading, keep: _Keep) -> str:
         title=_title(judgement, heading),
         briefing=_clipped(shown, keep.characters),
         replaces=", ".join(heading.replaces),
+        span=_span(briefing.findings),
+        facts=_by_subject(_clipped(shown.facts, keep.characters)),
+        after=_AFTER.get(heading.kind, ""),
+        signature=heading.signature,
         groups=[
             ("Against closing", _of(told, Stance.AGAINST)),
             ("Not checked", _of(told, Stance.UNCHECKED)),
@@ -162,6 +177,21 @@ def _render(judgement: Judgement, heading: Heading, keep: _Keep) -> str:
         omitted_facts=len(briefing.facts) - len(shown.facts),
         record=_record(judgement, heading),
     )
+
+
+def _span(findings: tuple[Finding, ...]) -> str:
+    """The time from the first to the last command, in words; empty for a single one."""
+    if len(findings) < 2:
+        return ""
+    times = [finding.time for finding in findings]
+    minutes, seconds = divmod(round((max(times) - min(times)).total_seconds()), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _by_subject(facts: tuple[Fact, ...]) -> list[tuple[str, list[Fact]]]:
+    """Facts under the account or host that they are about, in the order they came."""
+    subjects = dict.fromkeys(fact.subject for fact in facts)
+    return [(subject, [fact for fact in facts if fact.subject == subject]) for subject in subjects]
 
 
 def _clipped[T](value: T, limit: int) -> T:

@@ -98,7 +98,7 @@ class Service:
                 {"code": r.code, "text": r.text, "source": r.source, "stance": r.stance}
                 for r in verdict.reasons
             ],
-            "comment": report.render_comment(judgement, report.Heading(kind.value)),
+            "comment": report.render_comment(judgement, plan.heading_of(kind, incident, attempt.settings)),
         }
 
     async def health(self, *_: object) -> Answer:

@@ -4,9 +4,11 @@ Each setting is one environment variable, documented in `docs/settings.md`. List
 Nothing runs on a guessed default: what has no safe default is required.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -16,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from playbooks.errors import SettingsError
 from playbooks.model import BusinessHours, Mode, Policy, Status, WriteSettings
 
+VERSION = "0.1.0"
 SEED_RULE_ID = "4500a2ff-455b-4ee7-a21d-5ac5c7c9ea87"
 CORRELATED_RULE_ID = "b0d9a6c2-6b1e-4a57-9f0e-6c1d7a1f2e34"
 
@@ -158,6 +161,16 @@ class Settings(BaseModel):
         return self
 
     @property
+    def fingerprint(self) -> str:
+        """A short hash of every setting but the token: a comment tells by which rules it was judged."""
+        document = self.model_dump(mode="json", exclude={"local_token"})
+        ordered = {
+            name: sorted(value, key=repr) if isinstance(value, list) else value
+            for name, value in document.items()
+        }
+        return sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
     def policy(self) -> Policy:
         """What a playbook judges by."""
         return Policy(
@@ -186,6 +199,7 @@ class Settings(BaseModel):
             sample_share=self.sample_share,
             unowned_owners=frozenset(owner.casefold() for owner in self.unowned_owners),
             escalated_status=Status.ACTIVE if self.escalated_status == "Active" else None,
+            signature=f"mailbox-export-triage {VERSION}, settings {self.fingerprint}",
         )
 
 

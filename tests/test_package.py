@@ -1,3 +1,4 @@
+# ruff: noqa: S603, S607 - starts this project's own tools
 """The package that is deployed: what is in it, and that it runs where nothing else is."""
 
 import asyncio
@@ -15,6 +16,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -184,9 +187,9 @@ async def running(app: Path, site: Path, **settings: str) -> AsyncIterator[tuple
 async def asked(url: str, key: str, method: str = "GET", path: str = "health") -> tuple[int, Any]:
     """Status and JSON of one call."""
     async with aiohttp.ClientSession() as session:
-        headers = {"x-functions-key": key, "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} | ({"x-functions-key": key} if key else {})
         async with session.request(method, f"{url}/api/{path}", headers=headers, data=b"{}") as answer:
-            return answer.status, await answer.json()
+            return answer.status, json.loads(await answer.read() or b"null")
 
 
 async def test_without_settings_the_package_says_what_is_missing(unpacked: Path, bare: Path) -> None:
@@ -202,25 +205,31 @@ async def test_without_settings_the_package_says_what_is_missing(unpacked: Path,
     assert (503, "not_configured") == (refused, other["error"]["code"])
 
 
-async def test_with_settings_the_package_reaches_for_every_service(unpacked: Path, bare: Path) -> None:
-    """Every client can be imported: health asks each service, here a port where nobody listens."""
-    nobody = {
-        name: "http://127.0.0.1:9"
-        for name in ("TRIAGE_ARM_ENDPOINT", "TRIAGE_GRAPH_ENDPOINT", "TRIAGE_LOGS_ENDPOINT")
-    }
-    async with running(unpacked, bare, **SETTINGS, **nobody) as (url, key):
-        status, document = await asked(url, key)
+async def forbidden(_: web.BaseRequest) -> web.StreamResponse:
+    """What a service answers to an identity without its role."""
+    return web.json_response({"error": {"code": "Forbidden", "message": "no"}}, status=403)
+
+
+async def test_with_settings_the_package_asks_every_service(unpacked: Path, bare: Path) -> None:
+    """Every client can be imported: health asks each service and names what to grant."""
+    async with RawTestServer(forbidden) as server:
+        places = ("TRIAGE_ARM_ENDPOINT", "TRIAGE_GRAPH_ENDPOINT", "TRIAGE_LOGS_ENDPOINT")
+        endpoints = dict.fromkeys(places, f"http://127.0.0.1:{server.port}")
+        async with running(unpacked, bare, **SETTINGS, **endpoints) as (url, key):
+            status, document = await asked(url, key)
 
     assert 503 == status
     assert "mailbox_export" in document["playbooks"]
-    assert {"could not be checked"} == {check["words"][:20] for check in document["checks"]}
+    named = " ".join(check["permission"] for check in document["checks"])
+    assert "Sentinel Responder" in named
+    assert "User.Read.All" in named
+    assert {False} == {check["works"] for check in document["checks"]}
 
 
 async def test_the_package_asks_for_its_key(unpacked: Path, bare: Path) -> None:
     """Without Entra in front, the level is `function`."""
-    async with running(unpacked, bare) as (url, _), aiohttp.ClientSession() as session:
-        async with session.get(f"{url}/api/health") as answer:
-            status = answer.status
+    async with running(unpacked, bare) as (url, _):
+        status, _ = await asked(url, "")
 
     assert 401 == status
 

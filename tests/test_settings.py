@@ -1,10 +1,13 @@
 """Settings: all problems at once, nothing guessed, no secret repeated."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from playbooks.errors import SettingsError
 from playbooks.model import BusinessHours, Mode
-from playbooks.settings import read_settings
+from playbooks.settings import VERSION, read_settings
 
 GOOD = {
     "TRIAGE_WORKSPACES": (
@@ -80,3 +83,26 @@ def test_a_local_token_is_refused_beyond_loopback() -> None:
 
     assert "TRIAGE_LOCAL_TOKEN" in text
     assert "planted-secret" not in text
+
+
+def test_the_fingerprint_follows_the_settings_and_not_their_order_or_the_token() -> None:
+    """A comment tells by which settings it was judged; the local token is no part of it."""
+    local = {f"TRIAGE_{name}_ENDPOINT": "http://127.0.0.1:1" for name in ("ARM", "GRAPH", "LOGS")}
+    one = read_settings({**GOOD, **local, "TRIAGE_LOCAL_TOKEN": "a"})
+    same = read_settings(
+        {
+            **GOOD,
+            **local,
+            "TRIAGE_LOCAL_TOKEN": "b",
+            "TRIAGE_EXPORT_ROLE_GROUPS": "Mailbox Exports;Mailbox Export Operators",
+        }
+    )
+    other = read_settings({**GOOD, **local, "TRIAGE_CLOSE_LIMIT": "5"})
+
+    assert one.fingerprint == same.fingerprint
+    assert one.fingerprint != other.fingerprint
+
+
+def test_the_version_is_that_of_the_project(root: Path) -> None:
+    """One number: in the comment and in pyproject.toml."""
+    assert VERSION == tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]

@@ -36,16 +36,17 @@ def _headline(scene: Scene, verdict: Verdict) -> str:
         case Close(scenarios=scenarios):
             return f"{done}: every command is covered by {' and '.join(scenarios)}."
         case Escalate(reasons=reasons):
-            return f"{done}: {_why(reasons)}."
+            return f"{done}. {_why(reasons)}"
 
 
 def _why(reasons: tuple[Reason, ...]) -> str:
+    """The gravest reason in its own words, and how many more there are."""
     against = [reason for reason in reasons if reason.stance is Stance.AGAINST]
-    if against:
-        codes = list(dict.fromkeys(reason.code for reason in against))
-        more = f" and {len(codes) - 3} more" if len(codes) > 3 else ""
-        return f"not proven benign ({', '.join(codes[:3])}{more})"
-    return "nothing speaks against closing, but not everything could be checked"
+    if not against:
+        return "Nothing speaks against closing, but not everything could be checked."
+    more = len(against) - 1
+    others = f", and {_count(more, 'more reason')}" if more else ""
+    return f"It stays open: {against[0].text}{others}."
 
 
 def _count(number: int, noun: str) -> str:

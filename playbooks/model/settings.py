@@ -54,3 +54,5 @@ class WriteSettings:
     sample_share: float = 0.0
     unowned_owners: frozenset[str] = frozenset()
     escalated_status: Status | None = None
+    signature: str = ""
+    """Version of the app and hash of its settings, for the end of each comment."""

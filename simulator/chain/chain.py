@@ -4,6 +4,7 @@ The function itself is the repository's `function_app.py`, unchanged, in a Funct
 process; this side plays what Azure would do and then reads what is left.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -149,12 +150,23 @@ class Chain:
             raise ChainFailed(f"The function answered {status} instead of 202: {answer}")
 
     async def post(self, document: object, *, path: str = f"playbooks/{PLAYBOOK}") -> tuple[int, Any]:
-        """Posts JSON to the function with its key: HTTP status and answer document."""
-        headers = {"x-functions-key": self.host.function_key}
+        """Posts JSON to the function with its key: HTTP status and answer document. Raises ChainFailed."""
+        return await self.send(json.dumps(document).encode(), path=path)
+
+    async def send(
+        self, body: bytes, *, path: str = f"playbooks/{PLAYBOOK}", key: str | None = None
+    ) -> tuple[int, Any]:
+        """Posts these bytes as JSON: HTTP status and answer document, None where there is none.
+
+        `key` takes the place of the function's own. Raises ChainFailed where nothing answers.
+        """
+        given = self.host.function_key if key is None else key
+        headers = {"x-functions-key": given, "Content-Type": "application/json"}
         url = f"{self.host.base_url}/api/{path}"
         try:
-            async with self._session.post(url, json=document, headers=headers) as answer:
-                return answer.status, await answer.json(content_type=None)
+            async with self._session.post(url, data=body, headers=headers) as answer:
+                text = await answer.text()
+                return answer.status, json.loads(text) if text else None
         except (aiohttp.ClientError, ValueError) as error:
             raise ChainFailed(f"The function did not answer: {error}. See {self.host.log_file}.") from error
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m simulator list | generate | replay | score | ingest | serve | demo`."""
+"""The command line: `python -m simulator list | generate | replay | score | serve | demo`."""
 
 import typer
 

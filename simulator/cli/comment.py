@@ -93,12 +93,13 @@ def readable(comment: str) -> Iterator[RenderableType]:
 
 
 def main_reason(comment: str) -> str:
-    """The one sentence that says most: the first thing against closing or not checked, else the headline."""
+    """The words that say most: the first thing against closing or not checked, else why it may close."""
     texts = [str(_bare(shown)) for shown in readable(comment)]
     for heading in ("Against closing", "Not checked"):
         if heading in texts:
             return _without_code(texts[texts.index(heading) + 1])
-    return texts[0].partition("\n")[2] or texts[0] if texts else ""
+    headline = texts[0].rpartition("\n")[2] if texts else ""
+    return headline.partition(": ")[2] or headline
 
 
 def _bare(shown: RenderableType) -> RenderableType:
@@ -115,7 +116,8 @@ def _table(rows: list[list[Text]]) -> Table:
     wide = columns > _NARROW
     table = Table(show_header=False, show_lines=wide, box=box.SQUARE if wide else box.SIMPLE, expand=wide)
     for number in range(columns):
-        table.add_column(overflow="fold", ratio=_RATIOS[number] if wide and columns == len(_RATIOS) else None)
+        share = _RATIOS[number] if columns == len(_RATIOS) else None
+        table.add_column(overflow="fold", ratio=share, min_width=share if number < _NARROW - 1 else None)
     for row in rows:
         table.add_row(*row)
     return table

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from simulator.chain.chain import Chain
 from simulator.chain.folder import Folder, read_folder
+from simulator.chain.grouping import Sighting
 from simulator.chain.replaying import Replayed, outcomes_of, replay_folder
 from simulator.chain.results import CaseOutcome, Outcome, score_document
 from simulator.cli.comment import main_reason
@@ -69,7 +70,7 @@ def incident_line(one: Replayed) -> Text:
     """One incident: time, host, account, verdict and main reason."""
     outcome = one.left.outcome
     reason = main_reason(one.left.comments[-1]) if one.left.comments else "no comment was written"
-    line = Text(f"{one.gathering.start:%Y-%m-%d %H:%M}  ")
+    line = Text(f"{_nearest(one).start:%Y-%m-%d %H:%M}  ")
     line.append(f"{one.gathering.host:<{_HOST}}  {account_of(one):<{_ACCOUNT}}  ")
     line.append(f"{outcome:<9}", style=_STYLES[outcome])
     line.append(f"  {reason}")
@@ -79,12 +80,18 @@ def incident_line(one: Replayed) -> Text:
 
 
 def account_of(one: Replayed) -> str:
-    """The first account that the alerts name, or SYSTEM: Sentinel makes no entity of that."""
-    accounts = [account for seen in one.gathering.sightings for account in seen.accounts]
+    """The first account that the best alert names, or SYSTEM: Sentinel makes no entity of that."""
+    accounts = _nearest(one).accounts
     if not accounts:
         return "SYSTEM or unnamed"
     first = accounts[0]
     return f"{first.nt_domain}\\{first.name}" if first.nt_domain else first.name or first.sid
+
+
+def _nearest(one: Replayed) -> Sighting:
+    """The sighting that says most: the seed rule knows the clock hour and who started the process alone."""
+    sightings = one.gathering.sightings
+    return next((seen for seen in sightings if seen.rule != "seed"), sightings[0])
 
 
 def leave_if_bad(outcomes: list[CaseOutcome]) -> None:
