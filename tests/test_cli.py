@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from playbooks.mailbox_export.scenarios import SCENARIOS
-from playbooks.model import Briefing, Close, Escalate, Fact, Finding, Judgement, Reason, Stance
+from playbooks.model import Briefing, Close, Escalate, Fact, Judgement, Reason, Stance
 from playbooks.report import Heading, render_comment
 from simulator.chain.folder import Truth, read_folder
 from simulator.chain.problems import InputRefused

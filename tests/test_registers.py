@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import TENANT, moment
 
-from playbooks.mailbox_export.register_rows import JobRow
-from playbooks.mailbox_export.registers import names_key, read_cases, read_hosts, read_jobs
-from playbooks.mailbox_export.schedules import Schedule, parse_days, parse_windows, parse_zone
+from playbooks.mailbox_export.registers.register_cells import names_key, read_cases, read_hosts, read_jobs
+from playbooks.mailbox_export.registers.register_rows import JobRow
+from playbooks.mailbox_export.registers.schedules import Schedule, parse_days, parse_windows, parse_zone
 from playbooks.model import WatchlistItem
 
 POLICY = fake_policy(TENANT)

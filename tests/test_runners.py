@@ -4,16 +4,16 @@ import pytest
 from fakes import FakeDirectory, fake_policy
 from worlds import ADMIN_SID, DOMAIN_SID, JOB_SID, TENANT, event
 
-from playbooks.mailbox_export.account_lookups import ask_runners
-from playbooks.mailbox_export.accounts import (
+from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown
+from playbooks.mailbox_export.who.account_lookups import ask_runners
+from playbooks.mailbox_export.who.accounts import (
     Runner,
     RunnerKind,
     has_identity_conflict,
     parse_run_as,
     runner_of,
 )
-from playbooks.mailbox_export.identities import Identity, identify, is_run_as, is_service_account
-from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown
+from playbooks.mailbox_export.who.identities import Identity, identify, is_run_as, is_service_account
 from playbooks.model import ProcessEvent, Unavailable
 
 POLICY = fake_policy(TENANT)

@@ -5,12 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks.mailbox_export.account_lookups import ask_mailboxes, ask_runners
-from playbooks.mailbox_export.accounts import Runner, RunnerKind, runner_of
 from playbooks.mailbox_export.folding import fold
-from playbooks.mailbox_export.hosts import host_of, host_of_entity, short_name
-from playbooks.mailbox_export.identities import RunnerLookups, resolved_user
-from playbooks.mailbox_export.mailbox_names import named_mailboxes
 from playbooks.mailbox_export.readings import (
     MARGIN,
     ROUNDING,
@@ -22,7 +17,12 @@ from playbooks.mailbox_export.readings import (
     window_of,
     within,
 )
-from playbooks.mailbox_export.register_rows import ALIASES
+from playbooks.mailbox_export.registers.register_rows import ALIASES
+from playbooks.mailbox_export.who.account_lookups import ask_mailboxes, ask_runners
+from playbooks.mailbox_export.who.accounts import Runner, RunnerKind, runner_of
+from playbooks.mailbox_export.who.hosts import host_of, host_of_entity, short_name
+from playbooks.mailbox_export.who.identities import RunnerLookups, resolved_user
+from playbooks.mailbox_export.who.mailbox_names import named_mailboxes
 from playbooks.model import (
     Device,
     DirectoryUser,

@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from playbooks.mailbox_export.accounts import RunnerKind, actor_of
 from playbooks.mailbox_export.folding import fold
+from playbooks.mailbox_export.who.accounts import RunnerKind, actor_of
 from playbooks.model import Policy, ProcessEvent
 
 _SVCHOST = "c:\\windows\\system32\\svchost.exe"

@@ -4,7 +4,7 @@ import re
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
-from playbooks.mailbox_export.command_values import (
+from playbooks.mailbox_export.command_line.command_values import (
     CommandFlag,
     CommandLine,
     Export,
@@ -12,9 +12,9 @@ from playbooks.mailbox_export.command_values import (
     Removal,
     RequestKind,
 )
-from playbooks.mailbox_export.commands import read_command_line
-from playbooks.mailbox_export.hosts import host_of
-from playbooks.mailbox_export.nearby import nearby_flags
+from playbooks.mailbox_export.command_line.commands import read_command_line
+from playbooks.mailbox_export.command_line.nearby import nearby_flags
+from playbooks.mailbox_export.who.hosts import host_of
 from playbooks.model import Policy, ProcessEvent
 
 MARGIN = timedelta(minutes=60)

@@ -3,15 +3,23 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playbooks.mailbox_export.accounts import Runner, runner_of
-from playbooks.mailbox_export.command_values import Removal
+from playbooks.mailbox_export.command_line.command_values import Removal
 from playbooks.mailbox_export.evidence import Evidence, judged_readings
-from playbooks.mailbox_export.hosts import host_of, short_name
-from playbooks.mailbox_export.identities import Identity, RunnerLookups, identify
-from playbooks.mailbox_export.mailbox_names import user_of
 from playbooks.mailbox_export.readings import Anchor, Reading, Window, anchors_of, is_relevant
-from playbooks.mailbox_export.register_rows import CASES, EXPORT_HOSTS, JOBS, CaseRow, HostRow, JobRow, Rows
-from playbooks.mailbox_export.registers import read_cases, read_hosts, read_jobs
+from playbooks.mailbox_export.registers.register_cells import read_cases, read_hosts, read_jobs
+from playbooks.mailbox_export.registers.register_rows import (
+    CASES,
+    EXPORT_HOSTS,
+    JOBS,
+    CaseRow,
+    HostRow,
+    JobRow,
+    Rows,
+)
+from playbooks.mailbox_export.who.accounts import Runner, runner_of
+from playbooks.mailbox_export.who.hosts import host_of, short_name
+from playbooks.mailbox_export.who.identities import Identity, RunnerLookups, identify
+from playbooks.mailbox_export.who.mailbox_names import user_of
 from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Unavailable, WatchlistItem
 
 

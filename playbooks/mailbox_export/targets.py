@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from playbooks.mailbox_export.command_values import Hole, HoleKind, Value
+from playbooks.mailbox_export.command_line.command_values import Hole, HoleKind, Value
 from playbooks.mailbox_export.folding import fold
-from playbooks.mailbox_export.hosts import complete_host, is_host_name
+from playbooks.mailbox_export.who.hosts import complete_host, is_host_name
 from playbooks.model import Policy
 
 HOLE = "\0"

@@ -2,21 +2,21 @@
 
 from datetime import datetime
 
-from playbooks.mailbox_export.account_flags import account_flags, listed
-from playbooks.mailbox_export.attempts import not_checked
-from playbooks.mailbox_export.briefing import brief
-from playbooks.mailbox_export.command_flags import (
+from playbooks.mailbox_export.coverage.attempts import not_checked
+from playbooks.mailbox_export.coverage.covering import Coverage, cover, for_reason
+from playbooks.mailbox_export.evidence import Evidence
+from playbooks.mailbox_export.reason_codes import ORDER, RAISES_TO_HIGH
+from playbooks.mailbox_export.red_flags.account_flags import account_flags, listed
+from playbooks.mailbox_export.red_flags.command_flags import (
     command_flags,
     nearby,
     off_hours,
     parent_flags,
     removal_flags,
 )
-from playbooks.mailbox_export.coverage import Coverage, cover, for_reason
-from playbooks.mailbox_export.evidence import Evidence
-from playbooks.mailbox_export.incident_flags import incident_flags, unread
-from playbooks.mailbox_export.reason_codes import ORDER, RAISES_TO_HIGH
+from playbooks.mailbox_export.red_flags.incident_flags import incident_flags, unread
 from playbooks.mailbox_export.scene import Scene, set_scene
+from playbooks.mailbox_export.story.briefing import brief
 from playbooks.model import Close, Escalate, Judgement, Reason, Severity, Stance, Verdict
 
 

@@ -1,0 +1,1 @@
+"""Reading command lines: from text, by the Windows rules and a PowerShell grammar, into frozen values."""

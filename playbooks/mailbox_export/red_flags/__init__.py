@@ -1,0 +1,1 @@
+"""What keeps an incident open whatever covers it."""

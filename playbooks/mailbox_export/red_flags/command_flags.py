@@ -1,0 +1,142 @@
+"""Red flags of commands, of what started them and of what ran nearby (policy, section 4)."""
+
+from collections.abc import Iterator
+
+from playbooks.mailbox_export.command_line.command_values import Export, HoleKind, RequestKind, Value
+from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
+from playbooks.mailbox_export.coverage.conditions import clock, is_business_time, off_hours_words
+from playbooks.mailbox_export.coverage.covering import Coverage
+from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
+from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
+from playbooks.mailbox_export.readings import Anchor, read_events
+from playbooks.mailbox_export.scene import Scene
+from playbooks.mailbox_export.targets import read_target, target_flags
+from playbooks.mailbox_export.who.accounts import runner_of
+from playbooks.mailbox_export.who.hosts import host_of
+from playbooks.model import Found, ProcessEvent, Reason, Unavailable
+
+ROLE_GRANTED = "role_granted"
+_LOG = "process events"
+_EXCUSED = frozenset({"outside_window", "row_expired", "host_not_bound"})
+
+
+def command_flags(scene: Scene) -> Iterator[Reason]:
+    """What the text of the commands themselves raises."""
+    for reading in scene.relevant:
+        when = clock(reading.event.time)
+        for raised in reading.line.flags:
+            yield Reason(raised.flag.value, f"Command at {when}: {raised.detail}", _LOG)
+    for anchor in scene.anchors:
+        yield from _value_flags(anchor)
+        if isinstance(anchor.command, Export):
+            yield from _export_flags(anchor, anchor.command, scene)
+
+
+def removal_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
+    """Removals that take other requests than their own.
+
+    While the register of jobs is unread, one that takes finished export requests may be maintenance.
+    """
+    for coverage in coverages:
+        command, when = coverage.anchor.command, clock(coverage.anchor.event.time)
+        if isinstance(command, Export):
+            continue
+        if command.kind is not RequestKind.EXPORT:
+            yield Reason("removal_unscoped", f"The removal at {when} takes {command.kind} requests", _LOG)
+        elif isinstance(scene.jobs, Unavailable) and takes_finished_exports(command):
+            continue
+        elif _takes_everything(coverage) and not _is_maintenance(coverage):
+            yield Reason(
+                "removal_unscoped", f"The removal at {when} is not limited to requests of its own", _LOG
+            )
+
+
+def parent_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
+    """Parents that attackers use, and unknown ones where a job requires the scheduler."""
+    for coverage in coverages:
+        event, when = coverage.anchor.event, clock(coverage.anchor.event.time)
+        parent = parent_shown(event)
+        if is_suspicious(event):
+            yield Reason(
+                "parent_suspicious", f"The {coverage.anchor.what} at {when} was started by {parent}", _LOG
+            )
+        elif _wants_scheduler(coverage) and is_unknown(event, scene.policy):
+            text = f"The {coverage.anchor.what} at {when} names a job, but its parent ({parent}) is not known"
+            yield Reason("parent_suspicious", text, _LOG)
+
+
+def nearby(scene: Scene) -> Iterator[Reason]:
+    """What else ran in the window: role grants on any host, the rest on the judged hosts."""
+    for reading in scene.readings:
+        yield from (_nearby_reason(code, words, reading.event, scene) for code, words in reading.nearby)
+    grants = scene.evidence.role_grants
+    for grant in read_events(grants.value, scene.policy) if isinstance(grants, Found) else ():
+        for code, words in grant.nearby:
+            if code == ROLE_GRANTED:
+                yield _nearby_reason(code, words, grant.event, scene)
+
+
+def off_hours(scene: Scene) -> Iterator[Reason]:
+    """Commands outside business hours that the Task Scheduler did not start."""
+    for anchor in scene.anchors:
+        if not is_scheduler(anchor.event, scene.policy) and not is_business_time(
+            anchor.event.time, scene.policy
+        ):
+            words = off_hours_words(anchor)
+            yield Reason("off_hours", words[:1].upper() + words[1:], _LOG)
+
+
+def _export_flags(anchor: Anchor, export: Export, scene: Scene) -> Iterator[Reason]:
+    if export.record_suppressed:
+        text = f"The export at {clock(anchor.event.time)} leaves no record (-CompletedRequestAgeLimit 0)"
+        yield Reason("record_suppressed", text, _LOG)
+    if export.target is None:
+        return
+    target = read_target(export.target, scene.policy)
+    for code, words in target_flags(target, scene.policy):
+        yield Reason(code, f"Export at {clock(anchor.event.time)}: {words}", _LOG)
+    if not target.literal_enough:
+        text = (
+            f"The target of the export at {clock(anchor.event.time)} is not fixed by the text: {target.text}"
+        )
+        yield Reason("command_unparsed", text, _LOG)
+
+
+def _value_flags(anchor: Anchor) -> Iterator[Reason]:
+    """Values that the text does not fix: nobody can say what the command will do."""
+    for value in _values(anchor):
+        if any(hole.kind is HoleKind.UNKNOWN for hole in value.holes):
+            what = f"A value of the {anchor.what} at {clock(anchor.event.time)}"
+            text = f"{what} is not fixed by the text: {value.shown}"
+            yield Reason("command_unparsed", text, _LOG)
+
+
+def _values(anchor: Anchor) -> tuple[Value, ...]:
+    command = anchor.command
+    if isinstance(command, Export):
+        named = (command.target, command.name, command.batch_name, *command.mailboxes)
+    else:
+        named = (command.identity, command.mailbox, command.name, command.batch_name, command.request_guid)
+    return tuple(value for value in named if value is not None)
+
+
+def _takes_everything(coverage: Coverage) -> bool:
+    """No selector at all, or none but wildcards."""
+    return all(not (value.literal or "x").strip("*? ") for value in _values(coverage.anchor))
+
+
+def _is_maintenance(coverage: Coverage) -> bool:
+    """Covered as maintenance, or the work of a maintenance job but for its time, validity or host."""
+    if coverage.proof is not None:
+        return coverage.proof.scenario == MAINTENANCE_CLEANUP
+    attempts = [attempt for attempt in coverage.closest if attempt.scenario == MAINTENANCE_CLEANUP]
+    return any({check.code for check in attempt.missing} <= _EXCUSED for attempt in attempts)
+
+
+def _wants_scheduler(coverage: Coverage) -> bool:
+    return any(attempt.scenario in {"scheduled_export", MAINTENANCE_CLEANUP} for attempt in coverage.closest)
+
+
+def _nearby_reason(code: str, words: str, event: ProcessEvent, scene: Scene) -> Reason:
+    who = runner_of(event, scene.policy).shown or "an account that is not named"
+    return Reason(code, f"At {clock(event.time)} on {host_of(event, scene.policy)}, {who}: {words}", _LOG)

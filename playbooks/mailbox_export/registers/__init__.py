@@ -1,0 +1,1 @@
+"""The registers: watchlist rows as they are written, and what they allow when."""

@@ -1,0 +1,1 @@
+"""Who ran it: accounts, hosts and mailboxes, resolved to exactly one directory user or not at all."""
