@@ -60,6 +60,15 @@ class Incidents(Protocol):
         """
         ...
 
+    async def untriaged(
+        self, workspace_path: str, *, rule_ids: frozenset[str], since: datetime
+    ) -> tuple[IncidentId, ...]:
+        """Incidents of these rules that are open, without an owner and without a `triage-…` label.
+
+        Those created at or after `since` (UTC), newest first. Raises SourceError.
+        """
+        ...
+
 
 class Directory(Protocol):
     """Microsoft Graph v1.0. Several matches for one name are `Unavailable` (ambiguous), never the first."""

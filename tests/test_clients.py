@@ -529,6 +529,19 @@ async def test_nothing_starts_after_the_attempt_has_ended(world: World) -> None:
     assert ([], 1) == (world.waits, world.called())
 
 
+async def test_a_service_that_is_down_is_waited_for_once_in_an_attempt(world: World) -> None:
+    """Patience is spent once for an operation; the next attempt begins with all of it again."""
+    world.order(FaultKind.STATUS, service="arm", status=503)
+    for _ in range(2):
+        before = world.called("arm")
+        with attempt("down"):
+            for _ in range(3):
+                with pytest.raises(SourceUnavailable, match="503"):
+                    await read(world)
+
+        assert 4 + 1 + 1 == world.called("arm") - before
+
+
 async def test_a_hanging_call_ends_with_the_attempt(world: World) -> None:
     """F15: a service that does not answer cannot hold the worker."""
     world.order(FaultKind.HANG, seconds=60)

@@ -36,6 +36,11 @@ class Call:
     needs: str
     writes: bool = False
 
+    @property
+    def operation(self) -> str:
+        """Service, method and path: what a service is down for."""
+        return f"{self.source} {self.method} {self.template}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

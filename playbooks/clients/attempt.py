@@ -32,6 +32,8 @@ class Attempt:
 
     correlation_id: str = ""
     ends_at: float = math.inf
+    given_up: set[str] | None = None
+    """Operations that used up their repeats in this attempt: asked once more, they are not repeated."""
 
 
 _ATTEMPT: ContextVar[Attempt] = ContextVar("attempt", default=Attempt())  # noqa: B039 - it is frozen
@@ -45,7 +47,7 @@ def current_attempt() -> Attempt:
 @contextmanager
 def attempt(correlation_id: str, *, seconds: float = math.inf) -> Iterator[Attempt]:
     """Begins an attempt: calls inside carry the id, and none starts or waits beyond `seconds` from now."""
-    begun = Attempt(correlation_id=correlation_id, ends_at=time.monotonic() + seconds)
+    begun = Attempt(correlation_id=correlation_id, ends_at=time.monotonic() + seconds, given_up=set())
     token = _ATTEMPT.set(begun)
     try:
         yield begun
@@ -73,10 +75,14 @@ class Patience:
         """Seconds before repeat number `turn` (from 0): what was asked for, else 0.5, 1, 2 … with jitter."""
         return asked or 0.5 * 2**turn * (1 + self.jitter())
 
-    async def repeat[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """The first answer of `call`. Raises the last Passing where patience or the attempt's time ends."""
+    async def repeat[T](self, call: Callable[[], Awaitable[T]], *, operation: str) -> T:
+        """The first answer of `call`. Raises the last Passing where patience or the attempt's time ends.
+
+        A service that is down costs an attempt its patience once for each operation, not for each call.
+        """
+        given_up = current_attempt().given_up
         waited = 0.0
-        for turn in range(self.repeats):
+        for turn in range(0 if given_up and operation in given_up else self.repeats):
             try:
                 return await call()
             except Passing as fault:
@@ -85,7 +91,12 @@ class Patience:
                 if waited > self.longest or time.monotonic() + wait >= current_attempt().ends_at:
                     raise
                 await self.sleep(wait)
-        return await call()
+        try:
+            return await call()
+        except Passing:
+            if given_up is not None:
+                given_up.add(operation)
+            raise
 
 
 def seconds_left(source: str, *, most: float) -> float:

@@ -99,7 +99,7 @@ class Graph:
     async def one(self, call: Call, builder: Any, *, advanced: bool = False, **query: Any) -> dict[str, Any]:
         """The JSON object that a request builder's GET answers. Raises SourceError."""
         return await self._patience.repeat(
-            lambda: self._once(call, _request(builder, query, advanced=advanced))
+            lambda: self._once(call, _request(builder, query, advanced=advanced)), operation=call.operation
         )
 
     async def pages(

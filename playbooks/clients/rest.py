@@ -101,7 +101,7 @@ class Rest:
                 answer = await self._send(call, url, body)
             return read_answer(call, answer)
 
-        return await patience.repeat(once)
+        return await patience.repeat(once, operation=call.operation)
 
     async def _send(self, call: Call, url: str, body: object) -> Answer:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}

@@ -1,6 +1,7 @@
 """Microsoft Sentinel over Azure Resource Manager (SecurityInsights 2025-09-01): incidents."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -11,12 +12,13 @@ from playbooks.clients.incident_record import (
     SOURCE,
     after_update,
     changed_record,
+    parse_incident,
     whole_incident,
 )
 from playbooks.clients.rest import Rest, together
 from playbooks.clients.wire import Record, parse_guid
 from playbooks.errors import NotThere, RequestRefused, WriteConflict, WriteRefused
-from playbooks.model import Incident, IncidentChange, IncidentId
+from playbooks.model import Incident, IncidentChange, IncidentId, Status
 
 VERSION = {"api-version": "2025-09-01"}
 ROLE = "the role Microsoft Sentinel Responder on the workspace"
@@ -66,6 +68,23 @@ class SentinelIncidents:
         answer = await self._ask("PUT", self._path(incident.id), body=body)
         return after_update(incident, answer)
 
+    async def untriaged(
+        self, workspace_path: str, *, rule_ids: frozenset[str], since: datetime
+    ) -> tuple[IncidentId, ...]:
+        """See the port. A list that cannot be read whole is an error, never a short list."""
+        condition = f"properties/status ne 'Closed' and properties/createdTimeUtc ge {_moment(since)}"
+        query = {**VERSION, "$filter": condition, "$orderby": "properties/createdTimeUtc desc"}
+        path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
+        call = _call("GET", "/…/incidents")
+        pages = await self._rest.pages(call, path, query=query, patience=self._patience)
+        place = workspace_path.split("/")
+        return tuple(
+            IncidentId(place[2], place[4], place[8], resource.guid("name"))
+            for page in pages
+            for resource in Record(SOURCE, page).records("value")
+            if _is_untriaged(resource, rule_ids)
+        )
+
     async def probe(self, workspace_path: str) -> None:
         """One cheap read of a workspace's incidents. Raises SourceError."""
         path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
@@ -104,6 +123,19 @@ class SentinelIncidents:
                 403, "incident_not_allowed", "The incident is not in a workspace of this function app."
             )
         return quote(incident_id.path)
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_untriaged(resource: Record, rule_ids: frozenset[str]) -> bool:
+    """Whether an incident of a list is ours to triage and bears no sign that anybody took it."""
+    incident = parse_incident(IncidentId("", "", "", ""), resource.members)
+    labels = {label.casefold() for label in incident.labels}
+    taken = bool(incident.owner) or incident.status is Status.CLOSED or "redirected" in labels
+    triaged = any(label.startswith("triage-") for label in labels)
+    return bool(incident.rule_ids & rule_ids) and not taken and not triaged
 
 
 def _call(method: str, template: str) -> Call:
