@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format serve score lock clean
+.PHONY: help setup demo test lint format serve score chaos mutants bench package kql lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,13 @@ format: setup ## Apply the formatter and the safe fixes
 
 score: setup ## Your own labelled cases: make score TENANT=tenant.json CASES=cases.jsonl
 	@$(PY) -m simulator score --tenant $(TENANT) $(CASES)
+
+package: setup ## Build the zip as Flex Consumption takes it, and print its size
+	@$(PY) tools/package.py
+
+kql: setup ## Every KQL text through Microsoft's own parser (needs Node; installs the pinned package)
+	@cd tools && npm ci --silent --no-audit --no-fund
+	@$(PY) -m pytest -q tests/test_rules.py tests/test_deploy.py
 
 lock: setup ## Write both lock files anew from pyproject.toml (needs the network)
 	@bash tools/lock.sh

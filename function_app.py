@@ -73,3 +73,9 @@ async def triage(msg: func.QueueMessage) -> None:
 async def triage_poison(msg: func.QueueMessage) -> None:
     """Escalates what could not be triaged."""
     await worker.triage_poison(delivery(msg))
+
+
+@app.timer_trigger("timer", "0 */15 * * * *")
+async def sweep(timer: func.TimerRequest) -> None:
+    """Hands over what no automation rule handed over."""
+    await worker.sweep()

@@ -62,7 +62,7 @@ param maximumInstanceCount int = 40
 @description('ARM ids of further analytics rules whose incidents are triaged; put their names into ruleIds too.')
 param otherRuleArmIds array = []
 
-@description('Whether automation rules hand incidents over. false is the switch that stops the triage.')
+@description('Whether incidents are handed over, by automation rules and by the timer. false stops the triage.')
 param automationEnabled bool = true
 
 // App settings: each one is a text in the form that docs/settings.md gives; empty takes the default of the app.
@@ -242,6 +242,7 @@ module functionApp 'modules/function.bicep' = {
     callerClientId: caller.properties.clientId
     callerPrincipalId: caller.properties.principalId
     operatorObjectIds: operatorObjectIds
+    sweepEnabled: automationEnabled
   }
 }
 

@@ -15,13 +15,17 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriageMessage:
-    """One incident or alert on its way to a playbook. `accepted_at` is UTC; `delays` counts waits."""
+    """One incident or alert on its way to a playbook. `accepted_at` is UTC; `delays` counts waits.
+
+    A `swept` one came from the timer, not from a request: the timer brings it again, so it never waits.
+    """
 
     playbook: str
     subject: Subject
     correlation_id: str
     accepted_at: datetime
     delays: int = 0
+    swept: bool = False
 
     @property
     def operation_id(self) -> UUID:
@@ -42,6 +46,7 @@ class TriageMessage:
                 "correlationId": self.correlation_id,
                 "acceptedAt": self.accepted_at.astimezone(UTC).isoformat(),
                 "delays": self.delays,
+                "swept": self.swept,
             }
         )
 
@@ -73,6 +78,7 @@ def decode(text: str, workspace_paths: tuple[str, ...]) -> TriageMessage:
                 correlation_id=correlation_id[:64],
                 accepted_at=_read_time(accepted_at),
                 delays=delays,
+                swept=document.get("swept") is True,
             )
     raise MessageUnreadable("queue message: playbook, correlationId, acceptedAt or delays is missing")
 

@@ -40,6 +40,14 @@ def _inert_character(character: str) -> str:
 
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert)
 
+
+def lines(text: str) -> Markup:
+    """Text of ours with line ends kept, each line inert by itself."""
+    return Markup("\n").join(inert(line) for line in text.split("\n"))
+
+
+_ENVIRONMENT.filters["lines"] = lines
+
 _COMMENT = _ENVIRONMENT.from_string("""\
 <p><b>{{ title }}</b><br>{{ briefing.headline }}</p>
 {% if replaces %}<p>This replaces the earlier decision {{ replaces }}.</p>
@@ -82,9 +90,13 @@ _COMMENT = _ENVIRONMENT.from_string("""\
 {% endfor %}
 </ol>
 {% endif %}
+{% for query in briefing.queries %}
+<p>{{ query.title }}:</p>
+<pre>{{ query.text | lines }}</pre>
+{% endfor %}
 {% if briefing.proposal %}
 <p><b>If this was approved work</b></p>
-<pre>{{ briefing.proposal }}</pre>
+<pre>{{ briefing.proposal | lines }}</pre>
 {% endif %}
 {% if after %}<p>{{ after }}</p>
 {% endif %}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from playbooks import discover, load
 from playbooks.errors import MessageUnreadable, NotThere, PermissionMissing, RequestRefused, SourceError
@@ -27,6 +28,9 @@ NOT_VISIBLE_YET = timedelta(minutes=10)
 POISON_PAUSE = 600
 """Seconds before what could not even be escalated is tried again from the start."""
 ALERT_WITHOUT_INCIDENT = timedelta(minutes=30)
+SWEPT_BACK = timedelta(days=7)
+MOST_SWEPT = 50
+"""Incidents that one sweep hands over, for each workspace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,8 @@ class Worker:
             attempt = self._service.attempt(incident_id, last=last)
             outcome = await pipeline.triage(load(message.playbook), self._service.clients, attempt)
         except NotThere:
-            if self._service.now() - message.accepted_at < NOT_VISIBLE_YET:
+            # A message that has waited is older than ten minutes: one 404 must not end it.
+            if not last or self._service.now() - message.accepted_at < NOT_VISIBLE_YET:
                 raise
             note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
             return
@@ -98,11 +103,48 @@ class Worker:
             with bounded(message):
                 await self._escalate_poisoned(message)
         except NotThere:
+            if not delivery.last:
+                raise
             note("finished", outcome="not_found", alarm="incident_not_found", **_names(message))
         except SourceError as error:
             alarm = "no_permission" if isinstance(error, PermissionMissing) else "cannot_escalate"
-            await self._service.clients.messages.send(message.later().encode(), delay_seconds=POISON_PAUSE)
+            await self._again(message, delay_seconds=POISON_PAUSE)
             note("poison_requeued", alarm=alarm, cause=str(error), **_names(message))
+
+    async def sweep(self) -> None:
+        """Puts incidents of our rules that bear no sign of triage on the queue, newest first.
+
+        At most `MOST_SWEPT` of each workspace, created in the last `SWEPT_BACK`. A workspace that cannot
+        be asked, or a queue that will not take a message, is an alarm; the next sweep tries again.
+        """
+        for path in self._service.workspace_paths:
+            try:
+                handed_over = await self._sweep(path)
+            except SourceError as error:
+                note("sweep_failed", alarm="sweep_failed", workspace=path, cause=str(error))
+            else:
+                note("swept", workspace=path, incidents=handed_over)
+
+    async def _sweep(self, workspace_path: str) -> int:
+        now, clients = self._service.now(), self._service.clients
+        found = await clients.incidents.untriaged(
+            workspace_path, rule_ids=self._service.settings.policy.rule_ids, since=now - SWEPT_BACK
+        )
+        for incident_id in found[:MOST_SWEPT]:
+            message = TriageMessage(
+                playbook=next(iter(discover())),
+                subject=incident_id,
+                correlation_id=str(uuid4()),
+                accepted_at=now,
+                swept=True,
+            )
+            await clients.messages.send(message.encode())
+        return min(len(found), MOST_SWEPT)
+
+    async def _again(self, message: TriageMessage, *, delay_seconds: int) -> None:
+        """A new message in the place of this one; a swept one is brought again by the next sweep."""
+        if not message.swept:
+            await self._service.clients.messages.send(message.later().encode(), delay_seconds=delay_seconds)
 
     async def _wait_for_incident(self, message: TriageMessage, waited: timedelta) -> None:
         if waited >= ALERT_WITHOUT_INCIDENT:
@@ -116,7 +158,7 @@ class Worker:
 
         if isinstance(outcome, ComeBack):
             delay = max(1, round((outcome.at - self._service.now()).total_seconds()))
-            await self._service.clients.messages.send(message.later().encode(), delay_seconds=delay)
+            await self._again(message, delay_seconds=delay)
             note("delayed", seconds=delay, why=outcome.why, **_names(message))
             return
         note("finished", **_names(message), **_told(outcome))

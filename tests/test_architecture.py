@@ -18,6 +18,7 @@ PRODUCT = sorted(
 PLAYBOOKS = tuple(discover())
 
 CORE = ("playbooks.model", "playbooks.errors")
+ASKING = ("playbooks.kql", "playbooks.ports")
 OUTSIDE = {
     "os",
     "time",
@@ -44,8 +45,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.messages": (*CORE, "playbooks.intake"),
     "playbooks.answers": CORE,
     "playbooks.settings": CORE,
-    "playbooks.clients": (*CORE, "playbooks.ports", "playbooks.settings", "playbooks.clients"),
-    **{f"playbooks.{name}": (*CORE, "playbooks.ports", f"playbooks.{name}") for name in PLAYBOOKS},
+    "playbooks.kql": (),
+    "playbooks.clients": (
+        *CORE,
+        "playbooks.kql",
+        "playbooks.ports",
+        "playbooks.settings",
+        "playbooks.clients",
+    ),
+    **{
+        f"playbooks.{name}": (*CORE, "playbooks.kql", "playbooks.ports", f"playbooks.{name}")
+        for name in PLAYBOOKS
+    },
 }
 PURE = (
     "playbooks.model",

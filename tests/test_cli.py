@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,11 +116,12 @@ def test_a_setting_that_does_not_exist_is_told(tenant: Path, cases: Path) -> Non
 def test_list_names_every_scenario() -> None:
     """Once each, with kind and expected verdict."""
     listed = json.loads(run("list", "--json").stdout)["scenarios"]
+    shown = run("list").stdout
 
     assert [(s.name, s.kind, s.expected) for s in SCENARIOS] == [
         (one["name"], one["kind"], one["expected"]) for one in listed
     ]
-    assert all(scenario.name in run("list").stdout for scenario in SCENARIOS)
+    assert [] == [scenario.name for scenario in SCENARIOS if scenario.name not in shown]
 
 
 def test_generate_prints_one_document_and_writes_what_it_says(tmp_path: Path) -> None:
@@ -198,6 +200,87 @@ def test_a_generated_truth_is_read_back(tmp_path: Path) -> None:
 
     assert {"attack", "benign"} == {truth.label for truth in folder.truths}
     assert all(isinstance(truth, Truth) and truth.first <= truth.last for truth in folder.truths)
+
+
+@pytest.fixture(scope="module")
+def quiet_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small settled folder with one attack and one job that may close."""
+    out = tmp_path_factory.mktemp("quiet")
+    words = (
+        "--start",
+        "2025-11-17",
+        "--events",
+        "400",
+        "--attacks",
+        "dark_halo",
+        "--benign",
+        "compliance_job",
+    )
+    assert 0 == run("generate", "--out", str(out), "--seed", "5", *words).exit_code
+    return out
+
+
+def rows_of(folder: Path, scenario: str) -> list[dict[str, Any]]:
+    """The log rows of the folder's sequence of that scenario."""
+    truths = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]
+    wanted = next(truth["events"] for truth in truths if truth["scenario"] == scenario)
+    rows = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [row for row in rows if row["EventOriginalUid"] in wanted]
+
+
+def test_score_writes_a_line_a_case_and_rings_when_an_attack_was_closed(
+    quiet_day: Path, tmp_path: Path
+) -> None:
+    """Work that closes, falsely labelled an attack: status 1, counted and told; cases do not mix."""
+    job = {"label": "benign", "expected": "close", "events": rows_of(quiet_day, "compliance_job")}
+    halo = rows_of(quiet_day, "dark_halo")
+    lines = [
+        {**job, "id": "good", "scenario": "scheduled_export"},
+        {**job, "id": "bad", "label": "attack", "expected": "escalate"},
+        {**job, "id": "cut", "label": "ambiguous", "expected": "escalate", "complete": False},
+        {**job, "id": "halo", "label": "attack", "expected": "escalate"} | {"events": halo},
+        {**job, "id": "unregistered", "label": "ambiguous", "expected": "escalate"}
+        | {"tenant": {"watchlists": {"MailboxExportJobs": None}}},
+    ]  # fmt: skip
+    cases, results = tmp_path / "cases.jsonl", tmp_path / "results.jsonl"
+    cases.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    words = ("--tenant", str(quiet_day / "tenant.json"), "--out", str(results), "--json")
+    outcome = run("score", str(cases), *words)
+    document = json.loads(outcome.stdout)
+
+    assert 1 == outcome.exit_code
+    assert "differs: bad (attack)" in outcome.stderr
+    assert document["results"] == [json.loads(line) for line in results.read_text().splitlines()]
+    assert ["closed", "closed", "escalated", "escalated", "escalated"] == [
+        one["outcome"] for one in document["results"]
+    ]
+    assert {
+        "cases": 5,
+        "attacks": 2,
+        "attacksClosed": 1,
+        "ambiguous": 2,
+        "ambiguousClosed": 0,
+        "closable": 1,
+        "closableClosed": 1,
+        "errors": 0,
+        "detected": {"seed": 2, "correlated": 2},
+    } == document["summary"]
+
+
+def test_replay_agrees_with_the_truth_and_rings_when_it_does_not(quiet_day: Path, tmp_path: Path) -> None:
+    """Status 0 with the true truth, a line an incident; status 1 once the truth says otherwise."""
+    shown = run("replay", str(quiet_day))
+    lying = shutil.copytree(quiet_day, tmp_path / "lying")
+    truth = lying / "truth.jsonl"
+    truth.write_text(truth.read_text().replace('"expected": "close"', '"expected": "escalate"'))
+    differing = run("replay", str(lying), "--json")
+
+    assert 0 == shown.exit_code
+    assert 1 == sum(" closed " in line and "contoso.com" in line for line in shown.stdout.splitlines())
+    assert "attacks closed             0 of 1" in shown.stdout
+    assert 1 == differing.exit_code
+    assert {"closed", "escalated"} == {one["outcome"] for one in json.loads(differing.stdout)["results"]}
 
 
 def comment(verdict: Close | Escalate) -> str:

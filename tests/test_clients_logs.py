@@ -9,7 +9,7 @@ from client_world import LATER, MINUTE, NOON, RULE, World, alert, new_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playbooks.clients import kql
+from playbooks import kql
 from playbooks.clients.log_names import alert_pieces, first_labels
 from playbooks.clients.logs import MOST_ROWS
 from playbooks.model import Absent, Found, Lookup, ProcessEvent, Unavailable

@@ -1,12 +1,12 @@
-"""From log rows to what is left in Sentinel: rules, incident, HTTP, queue, `function_app.py` unchanged, write-back.
+"""From log rows to what is left in Sentinel, with `function_app.py` unchanged behind HTTP and a queue.
 
 Everything runs on loopback: the function in a Functions host of its own process, Azure in this one.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from playbooks.mailbox_export.scenarios import ATTACKS, CLOSABLE
 from simulator.chain.chain import Chain
-from simulator.chain.folder import Folder, Truth, read_folder
+from simulator.chain.folder import Folder, read_folder
 from simulator.chain.replaying import Replayed, replay_folder
 from simulator.chain.results import Left, Outcome
 from simulator.generate import generate
@@ -70,6 +70,20 @@ async def replayed(chain: Chain, folder: Folder) -> dict[str, Replayed]:
     return {truth.scenario: one for one in incidents for truth in one.truths}
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def outage(folder: Folder, rows: dict[str, list[dict[str, Any]]]) -> AsyncIterator[asyncio.Task[Left]]:
+    """An incident whose directory is down for ever, on a chain of its own beside the other tests.
+
+    Five attempts with their repeats take about a minute, so it starts first and is looked at last.
+    """
+    async with Chain(folder.tenant) as failing:
+        name = await begin(failing, folder, rows["self_export"])
+        failing.workspace.faults.add(Fault(kind=FaultKind.STATUS, service="graph", status=503))
+        waiting = asyncio.create_task(triaged(failing, name, seconds=110))
+        yield waiting
+        waiting.cancel()
+
+
 async def begin(chain: Chain, folder: Folder, events: list[dict[str, Any]]) -> str:
     """The one incident of these events, not yet triggered."""
     await chain.begin(folder.tenant, events=events)
@@ -77,16 +91,11 @@ async def begin(chain: Chain, folder: Folder, events: list[dict[str, Any]]) -> s
     return chain.make_incident(gathering)
 
 
-async def triaged(chain: Chain, name: str) -> Left:
+async def triaged(chain: Chain, name: str, *, seconds: float = 60) -> Left:
     """What is left of the incident once the queue is empty."""
     await chain.trigger(name, whole=False)
-    await chain.drained()
+    await chain.drained(seconds=seconds)
     return chain.left(name)
-
-
-def truths_of(folder: Folder, label: str) -> list[Truth]:
-    """The sequences with that label."""
-    return [truth for truth in folder.truths if truth.label == label]
 
 
 async def test_the_folder_holds_every_closable_scenario_and_every_attack(folder: Folder) -> None:
@@ -151,7 +160,6 @@ async def test_a_closed_incident_posted_again_is_left_alone(
 
 
 FAULTS = {
-    "directory down for ever": Fault(kind=FaultKind.STATUS, service="graph", status=503),
     "no permission for risk": Fault(
         kind=FaultKind.STATUS, service="graph", status=403, path="*identityProtection/riskyUsers*"
     ),
@@ -210,6 +218,7 @@ INCIDENT = (
     "/Microsoft.OperationalInsights/workspaces/law-soc/providers/Microsoft.SecurityInsights"
     "/incidents/11111111-1111-1111-1111-111111111111"
 )
+STRANGER = INCIDENT.replace("law-soc", "law-elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +233,7 @@ INCIDENT = (
         (b"[" * 100_000, 400, "body_too_deep"),
         (json.dumps({"object": {"id": INCIDENT + "/../x"}}).encode(), 400, "incident_id_invalid"),
         (json.dumps({"object": {"id": INCIDENT + "/comments/1"}}).encode(), 400, "not_an_incident_id"),
-        (json.dumps({"object": {"id": INCIDENT.replace("law-soc", "law-xx")}}).encode(), 403, "incident_not_allowed"),
+        (json.dumps({"object": {"id": STRANGER}}).encode(), 403, "incident_not_allowed"),
     ],
     ids=["empty", "list", "nothing", "words", "two", "utf-16", "deep", "dots", "comment", "stranger"],
 )  # fmt: skip
@@ -298,12 +307,33 @@ async def test_observe_mode_only_comments_and_labels(
             assert word == left.record.verdict
 
 
-async def test_the_host_logs_no_secret_and_no_traceback_of_ours(
-    chain: Chain, replayed: dict[str, Replayed]
+async def test_a_message_whose_attempts_all_fail_is_escalated_by_the_poison_function(
+    folder: Folder, rows: dict[str, list[dict[str, Any]]]
 ) -> None:
+    """The host gives up before the function does; the incident is escalated without directory and logs."""
+    once = {"AzureFunctionsJobHost__extensions__queues__maxDequeueCount": "1"}
+    async with Chain(folder.tenant, settings=once) as failing:
+        name = await begin(failing, folder, rows["compliance_job"])
+        failing.workspace.faults.add(Fault(kind=FaultKind.PARTIAL, service="logs"))
+
+        left = await triaged(failing, name)
+
+        assert Outcome.ESCALATED is left.outcome
+        assert (1, "Medium") == (len(left.comments), left.severity)
+
+
+async def test_the_host_logs_no_secret(chain: Chain, replayed: dict[str, Replayed]) -> None:
     """Neither the key nor the token stands in the log of a run without faults."""
     del replayed
-    log = Path(chain.host.log_file).read_text()
+    assert chain.host.function_key not in chain.host.log
+    assert chain.workspace.token not in chain.host.log
 
-    assert chain.host.function_key not in log
-    assert chain.workspace.token not in log
+
+async def test_an_outage_without_end_is_escalated(outage: asyncio.Task[Left]) -> None:
+    """Every attempt meets 503 from Graph; after the last one the work that would close stays open."""
+    left = await outage
+
+    assert Outcome.ESCALATED is left.outcome
+    assert (1, 1) == (len(left.comments), len(left.tasks))
+    assert "Not checked" in left.comments[0]
+    assert "503" in left.comments[0]

@@ -14,9 +14,11 @@ from playbooks.model import Briefing, Close, Escalate, Finding, Judgement, Reaso
 from playbooks.report import Heading, render_comment
 from simulator.chain.alerts import account_entity, account_named, alerts_of, host_entity
 from simulator.chain.cases import read_cases
+from simulator.chain.folder import Folder, Truth
 from simulator.chain.grouping import Gathering, Sighting, full_host_name, gather_sightings
 from simulator.chain.problems import InputRefused, Problem
 from simulator.chain.record import DecisionRecord, last_record, read_record
+from simulator.chain.replaying import Replayed, fits, outcomes_of
 from simulator.chain.results import CaseOutcome, Left, Outcome, combined, score_document, summarize
 from simulator.chain.scoring import alerts_of_others, events_of, made_up_gathering
 from simulator.chain.settings import settings_for
@@ -481,3 +483,51 @@ def test_a_result_line_has_the_documented_members() -> None:
     assert [["id", "label", "expected", "outcome", "rules", "scenarios", "reasons", "milliseconds"]] == [
         list(line) for line in document["results"]
     ]  # type: ignore[attr-defined]
+
+
+def truth(**members: Any) -> Truth:
+    """A benign sequence on EXCH01 that starts at T0 and takes ten minutes."""
+    whole = {
+        "id": "B1",
+        "scenario": "compliance_job",
+        "label": "benign",
+        "expected": "close",
+        "hosts": ["EXCH01.contoso.com"],
+        "start": T0.isoformat(),
+        "end": (T0 + timedelta(minutes=10)).isoformat(),
+    }
+    return Truth.model_validate(whole | members)
+
+
+@pytest.mark.parametrize(
+    ("host", "minutes", "expected"),
+    [
+        ("exch01.contoso.com", 0, True),
+        ("exch01.contoso.com", 10, True),
+        ("exch01.contoso.com", 11, False),
+        ("exch01.contoso.com", -11, False),
+        ("exch02.contoso.com", 0, False),
+        ("exch01.fabrikam.com", 0, False),
+    ],
+)
+def test_an_incident_is_matched_with_the_truth_by_host_and_time(
+    host: str, minutes: float, *, expected: bool
+) -> None:
+    """Another host, or another hour, is another story."""
+    gathering = Gathering(host=host, sightings=(sighting(minutes, host=host),))
+
+    assert expected is fits(truth(), gathering)
+
+
+def test_an_incident_that_no_truth_explains_must_stay_open() -> None:
+    """Closed, it is told as a wrongly closed one; where its sequence was seen, nothing is made up."""
+    gathering = Gathering(host="exch01.contoso.com", sightings=(sighting(0),))
+    closed = left("Closed", "triage-closed")
+    folder = Folder(path=Path(), events=Path(), tenant={}, truths=(truth(),))
+    known = Replayed(gathering=gathering, truths=(truth(),), left=closed, milliseconds=5)
+    stray = Replayed(gathering=gathering, truths=(), left=closed, milliseconds=5)
+
+    expected, wrong = outcomes_of(folder, [known, stray])
+
+    assert ("B1", True, ("correlated",)) == (expected.id, expected.as_expected, expected.rules)
+    assert ("ambiguous", True, False) == (wrong.label, wrong.wrongly_closed, wrong.as_expected)

@@ -35,5 +35,5 @@ fi
 echo "Setting up .venv with $("$python" --version) (about a minute on a fresh machine)"
 rm -rf .venv
 "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
 echo "$wanted" > "$stamp"

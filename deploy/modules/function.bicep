@@ -16,6 +16,8 @@ param apiClientId string
 param callerClientId string
 param callerPrincipalId string
 param operatorObjectIds array
+@description('Whether the timer hands over incidents that no automation rule handed over.')
+param sweepEnabled bool
 
 // The Azure CLI, through which operators ask for health and preview.
 var azureCliClientId = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
@@ -33,6 +35,7 @@ var hostSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: telemetryConnection
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
+  'AzureWebJobs.sweep.Disabled': sweepEnabled ? 'false' : 'true'
   // Alarms are traces: none may be sampled away.
   AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes: 'Request;Exception;Trace'
 }

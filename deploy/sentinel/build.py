@@ -55,8 +55,11 @@ def duration(text: str) -> str:
     match = re.fullmatch(r"(\d+)([dhm])", text)
     if match is None:
         raise ValueError(f"not a time span of the form 15m, 5h or 1d: {text!r}")
-    number, unit = match.groups()
-    return f"P{number}D" if unit == "d" else f"PT{number}{unit.upper()}"
+    number, unit = int(match[1]), match[2]
+    if unit == "d":
+        return f"P{number}D"
+    hours, minutes = divmod(number if unit == "m" else number * 60, 60)
+    return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes or not hours else "")
 
 
 def read_rule(name: str) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from playbooks.clients import kql
+from playbooks import kql
 from playbooks.clients.answers import Call, TooLarge
 from playbooks.clients.attempt import Patience
 from playbooks.clients.log_names import alert_pieces, first_labels, names_alert

@@ -17,7 +17,7 @@ from playbooks.clients.incident_record import (
 )
 from playbooks.clients.rest import Rest, together
 from playbooks.clients.wire import Record, parse_guid
-from playbooks.errors import NotThere, RequestRefused, WriteConflict, WriteRefused
+from playbooks.errors import NotThere, RequestRefused, SourceUnavailable, WriteConflict, WriteRefused
 from playbooks.model import Incident, IncidentChange, IncidentId, Status
 
 VERSION = {"api-version": "2025-09-01"}
@@ -130,8 +130,14 @@ def _moment(moment: datetime) -> str:
 
 
 def _is_untriaged(resource: Record, rule_ids: frozenset[str]) -> bool:
-    """Whether an incident of a list is ours to triage and bears no sign that anybody took it."""
-    incident = parse_incident(IncidentId("", "", "", ""), resource.members)
+    """Whether an incident of a list is ours to triage and bears no sign that anybody took it.
+
+    One that cannot be read is left out: it could not be triaged, and it must not hide the others.
+    """
+    try:
+        incident = parse_incident(IncidentId("", "", "", ""), resource.members)
+    except SourceUnavailable:
+        return False
     labels = {label.casefold() for label in incident.labels}
     taken = bool(incident.owner) or incident.status is Status.CLOSED or "redirected" in labels
     triaged = any(label.startswith("triage-") for label in labels)

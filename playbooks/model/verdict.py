@@ -92,6 +92,14 @@ class Fact:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A KQL query ready to run, and what it shows."""
+
+    title: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Briefing:
     """What the comment and the task say besides the verdict."""
@@ -100,6 +108,7 @@ class Briefing:
     findings: tuple[Finding, ...] = ()
     facts: tuple[Fact, ...] = ()
     steps: tuple[str, ...] = ()
+    queries: tuple[Query, ...] = ()
     proposal: str = ""
     """The register row that would have covered it, ready to paste; empty where a red flag is up."""
 

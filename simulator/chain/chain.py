@@ -44,7 +44,7 @@ class ChainFailed(Exception):
 class Chain:
     """The local cloud with the function in it, as an async context manager.
 
-    `mode` is `act` or `observe`; `settings` are further TRIAGE_* variables, which win over the tenant's.
+    `mode` is `act` or `observe`; `settings` are further variables of the host, which win over the tenant's.
     `port` is the local workspace's; `arguments` go to the Functions host. Entering raises InputRefused
     for settings the function would refuse, HostError where the host does not start, OSError for a port.
     """

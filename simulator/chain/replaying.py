@@ -53,7 +53,7 @@ async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int]
     _refuse_young(folder)
     await asyncio.to_thread(chain.load, folder)
     seen = await asyncio.to_thread(chain.watch)
-    unseen = [_made_up(truth) for truth in folder.truths if not any(_fits(truth, one) for one in seen)]
+    unseen = [_made_up(truth) for truth in folder.truths if not any(fits(truth, one) for one in seen)]
     gatherings = sorted((*seen, *unseen), key=lambda one: (one.start, one.host))
     names = [chain.make_incident(one) for one in gatherings]
     posted = datetime.now(UTC)
@@ -103,15 +103,15 @@ def _replayed(
     left = chain.left(name)
     return Replayed(
         gathering=gathering,
-        truths=tuple(truth for truth in folder.truths if _fits(truth, gathering)),
+        truths=tuple(truth for truth in folder.truths if fits(truth, gathering)),
         left=left,
         milliseconds=max(0, round((left.modified - posted).total_seconds() * 1000)),
         made_up=made_up,
     )
 
 
-def _fits(truth: Truth, gathering: Gathering) -> bool:
-    """The same host at the same time."""
+def fits(truth: Truth, gathering: Gathering) -> bool:
+    """True where the incident may be about that truth: the same host at the same time."""
     dns = gathering.host.partition(".")[2]
     hosts = {full_host_name(host, dns=dns) for host in truth.hosts}
     return gathering.host in hosts and gathering.start <= truth.last and gathering.end >= truth.first

@@ -11,7 +11,7 @@ from simulator.chain.alerts import account_named
 from simulator.chain.cases import Case
 from simulator.chain.chain import Chain, ChainFailed
 from simulator.chain.grouping import Gathering, Sighting, full_host_name
-from simulator.chain.results import CaseOutcome, Outcome, combined
+from simulator.chain.results import CaseOutcome, Left, Outcome, combined
 from simulator.chain.together import running_together
 from simulator.host import HostError
 from simulator.rules import HitAccount
@@ -22,11 +22,24 @@ SECONDS_A_CASE = 90.0
 LANES = 2
 """Chains side by side: while one waits for its function, the other runs its rules."""
 
+type Scored = tuple[Case, CaseOutcome, Sequence[Gathering], Sequence[Left]]
+"""A case, its outcome, the incidents it made and what is left of each."""
+
+
+def _forget(_: Scored) -> None:
+    """Nobody asked for what is left."""
+
 
 async def score_cases(
-    cases: Sequence[Case], *, told: Callable[[CaseOutcome], None], lanes: int = LANES
+    cases: Sequence[Case],
+    *,
+    told: Callable[[CaseOutcome], None],
+    lanes: int = LANES,
+    kept: Callable[[Scored], None] = _forget,
 ) -> list[CaseOutcome]:
     """One outcome a case, in order; `told` hears each in order, as soon as it is known.
+
+    `kept` is given each case with its incidents and what is left of them, in the order of finishing.
 
     Workspace, logs and incidents are new for each case. `lanes` chains, each with a workspace and a host of
     its own, share the cases. Raises InputRefused, HostError or OSError where a chain cannot be started.
@@ -38,7 +51,7 @@ async def score_cases(
     async def lane(chain: Chain) -> None:
         nonlocal heard
         for number, case in waiting:
-            outcomes[number] = await score_case(chain, case, whole=number % 2 == 0)
+            outcomes[number] = await score_case(chain, case, whole=number % 2 == 0, kept=kept)
             while heard in outcomes:
                 told(outcomes[heard])
                 heard += 1
@@ -51,15 +64,18 @@ async def score_cases(
     return [outcomes[number] for number in range(len(cases))]
 
 
-async def score_case(chain: Chain, case: Case, *, whole: bool = True) -> CaseOutcome:
+async def score_case(
+    chain: Chain, case: Case, *, whole: bool = True, kept: Callable[[Scored], None] = _forget
+) -> CaseOutcome:
     """One case. `whole` posts the whole trigger body, otherwise the id alone.
 
     A case that leads to no verdict is an outcome `error` with its problem, and the host starts anew.
     """
     await chain.begin(case.tenant, events=events_of(case), alerts=alerts_of_others(case))
-    gatherings = await asyncio.to_thread(chain.watch)
-    rules = tuple(sorted({rule for one in gatherings for rule in one.rules}, reverse=True))
-    names = [chain.make_incident(one, salt=case.id) for one in gatherings or [made_up_gathering(case)]]
+    seen = await asyncio.to_thread(chain.watch)
+    rules = tuple(sorted({rule for one in seen for rule in one.rules}, reverse=True))
+    gatherings = seen or [made_up_gathering(case)]
+    names = [chain.make_incident(one, salt=case.id) for one in gatherings]
     started = time.perf_counter()
     problem = await _run(chain, names, whole=whole)
     left = [chain.left(name) for name in names]
@@ -72,7 +88,9 @@ async def score_case(chain: Chain, case: Case, *, whole: bool = True) -> CaseOut
         rules=rules,
         milliseconds=round((time.perf_counter() - started) * 1000),
     )
-    return combined(blank, left, problem=problem)
+    outcome = combined(blank, left, problem=problem)
+    kept((case, outcome, gatherings, left))
+    return outcome
 
 
 async def _run(chain: Chain, names: Sequence[str], *, whole: bool) -> str:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from simulator.chain.chain import ChainFailed
 from simulator.chain.problems import InputRefused
 from simulator.eventstore import QueryError, RowRefused
 from simulator.host import HostError
+from simulator.report import Report, write_report
 from simulator.rules import RuleRefused
 
 _WIDTH = None if sys.stdout.isatty() else 120
@@ -27,6 +29,22 @@ BAD_ANSWER = 1
 BAD_INPUT = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+ReportPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="PATH",
+        help="Write a page (one HTML file) here; JSON and an ATT&CK Navigator layer beside it.",
+        show_default=False,
+    ),
+]
+
+
+def leave_report(make: Callable[[], Report], page: Path | None) -> None:
+    """Writes the report and says where on stderr; nothing where no path was given. Raises OSError."""
+    if page is not None:
+        files = write_report(make(), page)
+        err.print(f"report: {files.page} (also {files.document.name}, {files.layer.name})", markup=False)
 
 
 @contextmanager

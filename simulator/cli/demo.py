@@ -12,10 +12,12 @@ from simulator.chain.folder import read_folder
 from simulator.chain.replaying import Replayed, outcomes_of
 from simulator.chain.results import Outcome
 from simulator.cli.comment import readable
-from simulator.cli.console import explained, out
+from simulator.cli.console import ReportPath, explained, out
 from simulator.cli.generation import make_day
 from simulator.cli.replay import incident_line, leave_if_bad, run_folder
 from simulator.cli.score import show_summary, tell_problems
+from simulator.report import write_report
+from simulator.report.building import replay_report
 
 _HELP = """Show the whole job: a generated day, the rules, the function, the verdicts, one comment, the sum.
 
@@ -26,6 +28,8 @@ Examples:
     python -m simulator demo
 
     python -m simulator demo --seed 7 --out out/seven
+
+The day's report, a page to open in a browser, is written to report.html in the folder of --out.
 """
 
 
@@ -33,6 +37,7 @@ def demo(
     *,
     seed: Annotated[int, typer.Option(help="Seed of the day.")] = 1,
     folder: Annotated[Path, typer.Option("--out", help="Where to write the day.")] = Path("out/demo"),
+    report: ReportPath = None,
 ) -> None:
     """The command itself; its help is above."""
     with explained():
@@ -51,6 +56,10 @@ def demo(
     outcomes = outcomes_of(read, replayed)
     show_summary(outcomes)
     tell_problems(outcomes)
+    page = report or folder / "report.html"
+    with explained():
+        write_report(replay_report(read, replayed, outcomes, command="simulator demo"), page)
+    out.print(f"\nreport                     {page.resolve().as_uri()}", markup=False)
     leave_if_bad(outcomes)
 
 

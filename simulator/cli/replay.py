@@ -13,8 +13,18 @@ from simulator.chain.grouping import Sighting
 from simulator.chain.replaying import Replayed, outcomes_of, replay_folder
 from simulator.chain.results import CaseOutcome, Outcome, score_document
 from simulator.cli.comment import main_reason
-from simulator.cli.console import BAD_ANSWER, AsJson, counter, explained, out, print_json
+from simulator.cli.console import (
+    BAD_ANSWER,
+    AsJson,
+    ReportPath,
+    counter,
+    explained,
+    leave_report,
+    out,
+    print_json,
+)
 from simulator.cli.score import show_summary, tell_problems
+from simulator.report.building import replay_report
 
 _HELP = """Run a generated folder through the whole chain and compare each incident with the truth.
 
@@ -30,6 +40,8 @@ Examples:
     python -m simulator replay out/day
 
     python -m simulator replay out/day --json | jq .summary
+
+    python -m simulator replay out/day --report out/day/report.html
 """
 
 _STYLES = {Outcome.CLOSED: "green", Outcome.ESCALATED: "yellow", Outcome.ERROR: "red"}
@@ -39,13 +51,16 @@ _HOST, _ACCOUNT = 26, 26
 def replay(
     folder: Annotated[Path, typer.Argument(help="What `generate` wrote.", show_default=False)],
     *,
+    report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
     """The command itself; its help is above."""
     with explained(as_json=as_json):
         read = read_folder(folder)
         replayed = asyncio.run(run_folder(read))
-    outcomes = outcomes_of(read, replayed)
+        outcomes = outcomes_of(read, replayed)
+        command = f"simulator replay {folder}"
+        leave_report(lambda: replay_report(read, replayed, outcomes, command=command), report)
     if as_json:
         print_json(score_document(outcomes))
     else:

@@ -10,9 +10,20 @@ import typer
 
 from simulator.chain.cases import Case, read_cases
 from simulator.chain.results import CaseOutcome, Outcome, score_document, summarize
-from simulator.chain.scoring import score_cases
+from simulator.chain.scoring import Scored, score_cases
 from simulator.chain.tenant import read_tenant
-from simulator.cli.console import BAD_ANSWER, AsJson, counter, err, explained, out, print_json
+from simulator.cli.console import (
+    BAD_ANSWER,
+    AsJson,
+    ReportPath,
+    counter,
+    err,
+    explained,
+    leave_report,
+    out,
+    print_json,
+)
+from simulator.report.building import score_report
 
 _HELP = """Run labelled cases through the playbook, each in isolation, and say how good the verdicts are.
 
@@ -29,6 +40,8 @@ Examples:
     python -m simulator score --tenant tenant.json cases.jsonl --out results.jsonl
 
     python -m simulator score --tenant tenant.json cases.jsonl --json | jq .summary
+
+    python -m simulator score --tenant tenant.json cases.jsonl --report report.html
 """
 
 
@@ -39,17 +52,20 @@ def score(
     results: Annotated[
         Path | None, typer.Option("--out", help="Write one result a line to this file.", show_default=False)
     ] = None,
+    report: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
     """The command itself; its help is above."""
+    kept: list[Scored] = []
     with explained(as_json=as_json):
         read = read_cases(cases, read_tenant(tenant))
         _tell_unknown_keys(read)
         if results is None:
-            outcomes = asyncio.run(_run(read, lines=None if as_json else out.file))
+            outcomes = asyncio.run(_run(read, lines=None if as_json else out.file, kept=kept))
         else:
             with results.open("w", encoding="utf-8") as lines:
-                outcomes = asyncio.run(_run(read, lines=lines))
+                outcomes = asyncio.run(_run(read, lines=lines, kept=kept))
+        leave_report(lambda: score_report(kept, command=f"simulator score {cases}"), report)
     if as_json:
         print_json(score_document(outcomes))
     else:
@@ -62,7 +78,7 @@ def score(
 score.__doc__ = _HELP
 
 
-async def _run(cases: list[Case], *, lines: IO[str] | None) -> list[CaseOutcome]:
+async def _run(cases: list[Case], *, lines: IO[str] | None, kept: list[Scored]) -> list[CaseOutcome]:
     """Scores with a bar on stderr; each result is written as soon as it and those before it are known."""
     written = 0
     with counter("cases", total=len(cases)) as done:
@@ -75,7 +91,7 @@ async def _run(cases: list[Case], *, lines: IO[str] | None) -> list[CaseOutcome]
                 lines.write(json.dumps(outcome.document, ensure_ascii=False) + "\n")
                 lines.flush()
 
-        return await score_cases(cases, told=tell)
+        return await score_cases(cases, told=tell, kept=kept.append)
 
 
 def _tell_unknown_keys(cases: list[Case]) -> None:

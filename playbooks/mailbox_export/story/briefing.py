@@ -6,6 +6,7 @@ from playbooks.mailbox_export.story.facts import facts
 from playbooks.mailbox_export.story.findings import findings
 from playbooks.mailbox_export.story.next_steps import next_steps
 from playbooks.mailbox_export.story.proposal import proposal
+from playbooks.mailbox_export.story.queries import queries
 from playbooks.model import Briefing, Close, Escalate, Reason, Stance, Verdict
 
 
@@ -16,6 +17,7 @@ def brief(scene: Scene, coverages: tuple[Coverage, ...], verdict: Verdict) -> Br
         findings=findings(scene, coverages),
         facts=facts(scene),
         steps=next_steps(scene, verdict),
+        queries=queries(scene, verdict),
         proposal=proposal(coverages, verdict),
     )
 

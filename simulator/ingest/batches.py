@@ -1,0 +1,138 @@
+"""Events read from a folder in order, marked with their run, and cut into calls of bounded size."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from simulator.asim import TIMES
+from simulator.chain.problems import InputRefused, Problem
+from simulator.ingest.shifting import shifted
+
+MOST_BYTES = 1_000_000
+"""One call, unpacked: the service takes 1 MB, counted before and after compression."""
+RUN_ID = "simulationRunId"
+ROW_NUMBER = "simulationRow"
+_FETCHED = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The rows `first` to `last` of the folder (from 0, both included) as one JSON array of `rows`."""
+
+    first: int
+    rows: tuple[str, ...]
+
+    @property
+    def last(self) -> int:
+        """Number of the last row."""
+        return self.first + len(self.rows) - 1
+
+    @property
+    def body(self) -> bytes:
+        """The JSON array to send."""
+        return f"[{','.join(self.rows)}]".encode()
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The same rows as two batches. Raises ValueError for a single row."""
+        if len(self.rows) < 2:
+            raise ValueError("a single row cannot be cut")
+        middle = len(self.rows) // 2
+        return (
+            Batch(first=self.first, rows=self.rows[:middle]),
+            Batch(first=self.first + middle, rows=self.rows[middle:]),
+        )
+
+
+def marked(row: Mapping[str, Any], *, run_id: str, number: int, by: timedelta) -> dict[str, Any]:
+    """The row as it is sent: moved in time, with its run and number in AdditionalFields, empty cells left out."""
+    more = row.get("AdditionalFields") or {}
+    fields = json.loads(more) if isinstance(more, str) else dict(more)
+    moved = {name: cell for name, cell in shifted(row, by).items() if cell not in (None, "")}
+    return {**moved, "AdditionalFields": {**fields, RUN_ID: run_id, ROW_NUMBER: number}}
+
+
+def cut_batches(
+    rows: Iterator[str], *, skip: Callable[[int], bool], most_bytes: int = MOST_BYTES, most_rows: int = 5_000
+) -> Iterator[Batch]:
+    """Batches of JSON texts, in order; numbers that `skip` knows are left out and end a batch.
+
+    Raises InputRefused for a row that alone is too large.
+    """
+    first, kept, size = 0, list[str](), 2
+    for number, text in enumerate(rows):
+        weight = len(text.encode()) + 1
+        if weight + 2 > most_bytes:
+            raise InputRefused([Problem(file="events", line=number + 1, message="is too large for one call")])
+        skipped = skip(number)
+        if kept and (skipped or size + weight > most_bytes or len(kept) == most_rows):
+            yield Batch(first=first, rows=tuple(kept))
+            kept, size = [], 2
+        if not skipped:
+            first = first if kept else number
+            kept.append(text)
+            size += weight
+    if kept:
+        yield Batch(first=first, rows=tuple(kept))
+
+
+def read_rows(source: Path) -> Iterator[dict[str, Any]]:
+    """Every row of an event file (.jsonl, .csv, .parquet) or a folder of Parquet files, in order, streamed.
+
+    Raises InputRefused with the line where a line is no JSON object.
+    """
+    if source.suffix == ".jsonl":
+        yield from _json_rows(source)
+        return
+    given, reader = str(source), "read_parquet(?)"
+    if source.is_dir():
+        given, reader = str(source / "**" / "*.parquet"), "read_parquet(?, union_by_name=true)"
+    elif source.suffix == ".csv":
+        reader = "read_csv(?, header=true, all_varchar=true)"
+    with duckdb.connect() as connection:
+        cursor = connection.execute(f"FROM {reader}", [given])
+        names = [column[0] for column in cursor.description or ()]
+        while fetched := cursor.fetchmany(_FETCHED):
+            yield from (dict(zip(names, row, strict=True)) for row in fetched)
+
+
+def span_of(source: Path) -> tuple[int, str, str]:
+    """How many events a source holds, and the first and last TimeGenerated as written.
+
+    Raises InputRefused where it holds none, or no TimeGenerated.
+    """
+    count, first, last = 0, "", ""
+    for row in read_rows(source):
+        count += 1
+        moment = str(row.get("TimeGenerated") or "")
+        if not moment:
+            raise InputRefused([Problem(file=str(source), line=count, message="has no TimeGenerated")])
+        first, last = min(first or moment, moment), max(last, moment)
+    if not count:
+        raise InputRefused([Problem(file=str(source), message="holds no event")])
+    return count, first, last
+
+
+def _json_rows(source: Path) -> Iterator[dict[str, Any]]:
+    with source.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                message = f"is not JSON: {error.msg}"
+                raise InputRefused([Problem(file=str(source), line=number, message=message)]) from None
+            if not isinstance(row, dict):
+                raise InputRefused([Problem(file=str(source), line=number, message="is no JSON object")])
+            yield row
+
+
+def as_text(row: Mapping[str, Any]) -> str:
+    """One row as compact JSON; times that a reader gave as such are in UTC already."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+__all__ = ["TIMES", "Batch", "as_text", "cut_batches", "marked", "read_rows", "span_of"]
