@@ -11,7 +11,7 @@ from simulator.columns.repertoire import Repertoire, repertoire
 from simulator.columns.rhythm import Rhythm, rhythm
 from simulator.organisation import Organisation
 
-_MOST, _FEWEST, _PIECES = 4096, 64, 64
+_MOST, _FEWEST, _PIECES = 8192, 64, 64
 _EACH = 9
 
 PROCESS_IDS = tuple(str(4 * number) for number in range(200, 16_000))

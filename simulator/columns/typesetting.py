@@ -36,6 +36,7 @@ def typesetter(repertoire: Repertoire, encoding: Encoding) -> Typesetter:
     fillers = [[blank for blank in one.blanks if blank[0] in FILLER_KINDS] for one in pieces]
     return Typesetter(
         pieces=pa.array([one.letters for one in pieces], pa.binary()),
+        lengths=np.array([len(one.letters) for one in pieces], dtype=np.int64),
         firsts=tuple(accumulate(map(len, parts[:-1]), initial=0)),
         heads=_looked_up(heads, (one.head for one in frames)),
         homes=1 + _looked_up(homes, (context.home for context in repertoire.contexts)),

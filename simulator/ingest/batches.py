@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 
-from simulator.asim import TIMES
 from simulator.chain.problems import InputRefused, Problem
 from simulator.ingest.shifting import shifted
 
@@ -49,7 +48,7 @@ class Batch:
 
 
 def marked(row: Mapping[str, Any], *, run_id: str, number: int, by: timedelta) -> dict[str, Any]:
-    """The row as it is sent: moved in time, with its run and number in AdditionalFields, empty cells left out."""
+    """The row as it is sent: moved in time, run and number in AdditionalFields, empty cells left out."""
     more = row.get("AdditionalFields") or {}
     fields = json.loads(more) if isinstance(more, str) else dict(more)
     moved = {name: cell for name, cell in shifted(row, by).items() if cell not in (None, "")}
@@ -59,13 +58,13 @@ def marked(row: Mapping[str, Any], *, run_id: str, number: int, by: timedelta) -
 def cut_batches(
     rows: Iterator[str], *, skip: Callable[[int], bool], most_bytes: int = MOST_BYTES, most_rows: int = 5_000
 ) -> Iterator[Batch]:
-    """Batches of JSON texts, in order; numbers that `skip` knows are left out and end a batch.
+    """Batches of JSON texts (ASCII), in order; numbers that `skip` knows are left out and end a batch.
 
     Raises InputRefused for a row that alone is too large.
     """
     first, kept, size = 0, list[str](), 2
     for number, text in enumerate(rows):
-        weight = len(text.encode()) + 1
+        weight = len(text) + 1
         if weight + 2 > most_bytes:
             raise InputRefused([Problem(file="events", line=number + 1, message="is too large for one call")])
         skipped = skip(number)
@@ -131,8 +130,5 @@ def _json_rows(source: Path) -> Iterator[dict[str, Any]]:
 
 
 def as_text(row: Mapping[str, Any]) -> str:
-    """One row as compact JSON; times that a reader gave as such are in UTC already."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-__all__ = ["TIMES", "Batch", "as_text", "cut_batches", "marked", "read_rows", "span_of"]
+    """One row as compact JSON in ASCII: a command line may hold half a surrogate pair, which UTF-8 cannot."""
+    return json.dumps(row, separators=(",", ":"), default=str)

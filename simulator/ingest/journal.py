@@ -7,7 +7,8 @@ is on disk before the next step is taken.
 
 import json
 import os
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,9 +53,7 @@ class Run:
         """The reverse. Raises KeyError, TypeError or ValueError for another document."""
         return cls(
             run_id=str(written["run"]),
-            target=Target(
-                endpoint=written["endpoint"], rule_id=written["rule"], stream=written["stream"]
-            ),
+            target=Target(endpoint=written["endpoint"], rule_id=written["rule"], stream=written["stream"]),
             source=written["source"],
             source_bytes=int(written["sourceBytes"]),
             events=int(written["events"]),
@@ -79,11 +78,16 @@ class Journal:
         """How many rows the service has confirmed."""
         return sum(last - first + 1 for first, last in self.confirmed)
 
-    def settled(self) -> frozenset[int]:
-        """Numbers of the rows that must not be sent now: confirmed ones, and those in doubt."""
-        return frozenset(
-            number for first, last in self.confirmed | self.doubtful for number in range(first, last + 1)
-        )
+    def settled(self) -> Callable[[int], bool]:
+        """Whether a row must not be sent now: it is confirmed or in doubt, as of this moment."""
+        ranges = sorted(self.confirmed | self.doubtful)
+        starts = [first for first, _ in ranges]
+
+        def is_settled(number: int) -> bool:
+            place = bisect_right(starts, number) - 1
+            return place >= 0 and number <= ranges[place][1]
+
+        return is_settled
 
     def sending(self, rows: Range) -> None:
         """These rows are about to be sent: in doubt until something else is known."""
@@ -104,6 +108,7 @@ class Journal:
     @contextmanager
     def writing(self) -> Iterator[Self]:
         """Opens the file for further lines; one writer at a time. Raises OSError."""
+        _drop_cut_line(self.path)
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             self._file = file
             if file.tell() == 0:
@@ -120,6 +125,14 @@ class Journal:
         self._file.write(json.dumps(document) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _drop_cut_line(path: Path) -> None:
+    """A crash may have left half a line, which the next one must not be glued to."""
+    if path.is_file():
+        whole = path.read_bytes().rpartition(b"\n")
+        with path.open("r+b") as file:
+            file.truncate(len(whole[0]) + len(whole[1]))
 
 
 def journal_path(folder: Path, run_id: str) -> Path:

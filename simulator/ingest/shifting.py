@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from simulator.asim import TIMES
 
 REPLACED_AFTER = timedelta(days=2)
-"""A TimeGenerated further back is not kept as it is by the service, so the rules would not see it in order."""
+"""The service may put the time of arrival in place of a TimeGenerated that lies further back."""
 
 
 class Ending(StrEnum):

@@ -1,4 +1,4 @@
-"""Where events may go: a data collection endpoint, rule and stream, and the list of rules that are allowed."""
+"""Where events may go: a data collection endpoint, rule and stream, and which rules are allowed."""
 
 import ipaddress
 import re
@@ -42,7 +42,11 @@ def checked_target(*, endpoint: str, rule_id: str, stream: str) -> Target:
     problems = [
         Problem(file=f"--{option}", message=message)
         for option, good, message in (
-            ("endpoint", _is_endpoint(address), f"must be https://….ingest.monitor.azure.com, not {address!r}"),
+            (
+                "endpoint",
+                _is_endpoint(address),
+                f"must be https://….ingest.monitor.azure.com, not {address!r}",
+            ),
             ("rule", _RULE.fullmatch(rule_id), "must be an immutable id, dcr- and 32 hexadecimal digits"),
             ("stream", _STREAM.fullmatch(stream), "must be a stream such as Custom-ProcessEvents"),
         )

@@ -74,11 +74,17 @@ def _ends(trace: Trace, schedule: Schedule) -> None:
     ends = {
         "closed by us": last.closed_by_us,
         "escalated by us": last.status is not Status.CLOSED and wanted in labels,
-        "held": bool(last.owner) or last.status is Status.ACTIVE,
+        "held": bool(last.owner) or last.status is Status.ACTIVE or _reopened_by_person(trace),
         "closed by a person": last.status is Status.CLOSED and not last.closed_by_us,
     }
     if not any(ends.values()):
         trace.broke("I1", f"lost: {last.status}, labels {sorted(labels)}, {len(trace.deliveries)} deliveries")
+
+
+def _reopened_by_person(trace: Trace) -> bool:
+    """Whether the last change of status was a person's."""
+    changes = [new for old, new in pairwise(trace.frames) if new.status != old.status]
+    return bool(changes) and changes[-1].by == "person"
 
 
 def _unseen(trace: Trace) -> None:

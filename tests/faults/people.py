@@ -40,6 +40,12 @@ def _reopen(stage: People) -> None:
         stage.edit("person", status=Status.NEW, classification_comment="", record={})
 
 
+def _reword(stage: People) -> None:
+    """A person takes our close over: closed as before, in their own words."""
+    if stage.incident.status is Status.CLOSED:
+        _close(stage)
+
+
 def _join(stage: People, *, ours: bool, silently: bool = False) -> None:
     known = len(stage.incident.alert_ids)
     stage.join(guid(f"joined-{known}-{ours}"), ours=ours, silently=silently)
@@ -59,6 +65,7 @@ EDITS: Mapping[str, Callable[[Any], None]] = {
     "active": lambda stage: stage.edit("person", status=Status.ACTIVE),
     "close": _close,
     "reopen": _reopen,
+    "reword": _reword,
     "raise": lambda stage: stage.edit("person", severity=Severity.HIGH),
     "label": lambda stage: stage.edit("person", labels=(*stage.incident.labels, "seen-by-sam")),
     "title": lambda stage: stage.edit("person", title="Renamed by Sam"),
