@@ -24,7 +24,9 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def inert(text: object) -> Markup:
-    """Any outside text as HTML that shows it as typed and does nothing else."""
+    """Any outside text as HTML that shows it as typed and does nothing else; what is inert stays as it is."""
+    if isinstance(text, Markup):
+        return text
     return Markup("".join(map(_inert_character, str(text))))  # noqa: S704 - each character is escaped here
 
 

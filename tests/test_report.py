@@ -11,7 +11,7 @@ from desk import CLOSE, ESCALATE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.model import Briefing, Escalate, Fact, Finding, Judgement, Reason
+from playbooks.model import Briefing, Escalate, Fact, Finding, Judgement, Query, Reason
 from playbooks.report import COMMENT_LIMIT, RECORD_MARK, Heading, inert, render_comment, render_steps
 
 HOSTILE = [
@@ -89,6 +89,17 @@ def test_text_is_shown_as_typed() -> None:
     assert "\\\\FS01\\share$\\a.pst" == html.unescape(str(inert("\\\\FS01\\share$\\a.pst")))
     assert "a[U+202E]b[U+000A]c" == html.unescape(str(inert("a\u202eb\nc")))
     assert "Müller" == html.unescape(str(inert("Müller")))
+
+
+def test_queries_and_proposals_keep_their_lines() -> None:
+    """What is to be pasted can be pasted: line ends are line ends, and nothing is escaped twice."""
+    query = Query("Look", 'T\n| where Name == "<x>"')
+    told = replace(ESCALATE, briefing=replace(ESCALATE.briefing, queries=(query,), proposal="a: b\nc: d"))
+
+    shown = html.unescape(render_comment(told, Heading("escalated")))
+
+    assert f"<pre>{query.text}</pre>" in shown
+    assert "<pre>a: b\nc: d</pre>" in shown
 
 
 def test_a_long_comment_drops_whole_rows_and_counts_them() -> None:

@@ -67,12 +67,12 @@ demo.__doc__ = _HELP
 
 
 def _show_comment(replayed: list[Replayed]) -> None:
-    """One escalation as the analyst finds it on the incident."""
+    """One escalation as the analyst finds it: the attack that most speaks against."""
     escalated = [one for one in replayed if one.left.outcome is Outcome.ESCALATED and one.left.comments]
     attacks = [one for one in escalated if any(truth.label == "attack" for truth in one.truths)]
     if not escalated:
         return
-    one = (attacks or escalated)[0]
-    title = f"comment on the incident of {one.gathering.host}, {one.gathering.start:%Y-%m-%d %H:%M} UTC"
+    one = max(attacks or escalated, key=lambda told: len(told.left.record.reasons) if told.left.record else 0)
+    title = f"comment on the incident of {one.gathering.host}"
     out.print()
     out.print(Panel(Group(*readable(one.left.comments[-1])), title=title), soft_wrap=False)

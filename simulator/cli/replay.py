@@ -75,10 +75,11 @@ replay.__doc__ = _HELP
 
 
 async def run_folder(folder: Folder) -> list[Replayed]:
-    """Starts the chain, replays the folder with a bar on stderr, and stops."""
+    """Starts the chain, replays the folder with a bar on stderr, and stops. Incidents in order of time."""
     async with Chain(folder.tenant) as chain:
         with counter("triaging", total=len(folder.truths)) as decided:
-            return await replay_folder(chain, folder, decided=decided)
+            replayed = await replay_folder(chain, folder, decided=decided)
+    return sorted(replayed, key=lambda one: _nearest(one).start)
 
 
 def incident_line(one: Replayed) -> Text:
