@@ -7,13 +7,13 @@ once more, so that an alert which joined meanwhile reopens it.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from playbooks.errors import SourceError, SourceUnavailable, WriteConflict, WriteRefused
+from playbooks.errors import NotThere, SourceError, SourceUnavailable, WriteConflict, WriteRefused
 from playbooks.model import (
     Close,
     Escalate,
@@ -92,7 +92,7 @@ class Attempt:
 
 
 async def triage[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome:
-    """Triage one incident. Raises SourceError where the delivery should be repeated."""
+    """Triage one incident. Raises SourceError where the delivery should be repeated, NotThere if it is gone."""
     for _ in range(DECISIONS_PER_ATTEMPT):
         try:
             outcome = await _decide_once(playbook, world, attempt)
@@ -113,12 +113,14 @@ async def escalate_unread(world: World, attempt: Attempt, *, cause: str) -> Fini
     """Escalate with what the incident service alone can tell: the last resort. Raises SourceError."""
     for _ in range(DECISIONS_PER_ATTEMPT):
         try:
-            incident, standing = await _stand(world, attempt)
-            if (settled := _settled(incident, standing, attempt.settings)) is not None:
-                return settled
-            return await _apply(
-                world, attempt, incident=incident, judgement=untriaged(cause), standing=standing
-            )
+            incident = await world.incidents.read(attempt.incident_id)
+            with _is_there():
+                standing = await _stand(world, attempt, incident=incident)
+                if (settled := _settled(incident, standing, attempt.settings)) is not None:
+                    return settled
+                return await _apply(
+                    world, attempt, incident=incident, judgement=untriaged(cause), standing=standing
+                )
         except WriteConflict:
             continue
     raise SourceUnavailable("incident", f"it changed {DECISIONS_PER_ATTEMPT} times while it was escalated")
@@ -126,7 +128,15 @@ async def escalate_unread(world: World, attempt: Attempt, *, cause: str) -> Fini
 
 async def _decide_once[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome | None:
     """One decision on fresh evidence. None: it was overtaken after the write, decide again."""
-    incident, standing = await _stand(world, attempt)
+    incident = await world.incidents.read(attempt.incident_id)
+    with _is_there():
+        return await _decide(playbook, world, attempt, incident=incident)
+
+
+async def _decide[E](
+    playbook: Playbook[E], world: World, attempt: Attempt, *, incident: Incident
+) -> Outcome | None:
+    standing = await _stand(world, attempt, incident=incident)
     if (settled := _settled(incident, standing, attempt.settings)) is not None:
         return settled
     judgement = await _judged_or_last_resort(playbook, world, attempt, incident=incident)
@@ -142,15 +152,22 @@ async def _decide_once[E](playbook: Playbook[E], world: World, attempt: Attempt)
     return finished
 
 
-async def _stand(world: World, attempt: Attempt) -> tuple[Incident, Standing]:
-    """The incident, and what stands on it already."""
-    incident = await world.incidents.read(attempt.incident_id)
-    standing = Standing(
+@contextmanager
+def _is_there() -> Iterator[None]:
+    """After the incident was read, a 404 is no proof that it is gone: only a first read can tell."""
+    try:
+        yield
+    except NotThere as error:
+        raise SourceUnavailable(error.source, f"{error.cause}, though it was just read") from error
+
+
+async def _stand(world: World, attempt: Attempt, *, incident: Incident) -> Standing:
+    """What stands on the incident already."""
+    return Standing(
         comment_ids=await world.incidents.comment_ids(incident.id),
         task_ids=await world.incidents.task_ids(incident.id),
         held=is_held(incident, attempt.settings),
     )
-    return incident, standing
 
 
 def _settled(incident: Incident, standing: Standing, settings: WriteSettings) -> Finished | None:
@@ -265,8 +282,14 @@ def _differs(judged: Incident, fresh: Incident) -> bool:
     return (
         judged.alert_ids != fresh.alert_ids
         or not isinstance(fresh.alerts, type(judged.alerts))
-        or (judged.status, judged.owner, judged.labels) != (fresh.status, fresh.owner, fresh.labels)
+        or _claims(judged) != _claims(fresh)
     )
+
+
+def _claims(incident: Incident) -> tuple[object, ...]:
+    """What a person changes to take an incident, to weigh it, or to close it in their own words."""
+    one = incident
+    return one.status, one.owner, one.labels, one.severity, one.classification_comment
 
 
 async def _still_as_judged(world: World, judged: Incident) -> bool:

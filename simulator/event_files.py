@@ -1,79 +1,68 @@
-"""Files of events: JSON lines as they come, CSV and Parquet made from them by DuckDB.
+"""Files of events: JSON lines, CSV and Parquet, whole, in shards, or partitioned by day.
 
 Times are text in JSON lines and CSV, and timestamps in UTC without a zone in Parquet.
 """
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
+from simulator.columns.drawing import Background
+from simulator.columns.known import Known
+from simulator.columns.parquet_files import write_parquet
+from simulator.columns.text_files import write_text
+from simulator.plan import FORMATS, WHOLE, Format, Plan, Shard
 
-from simulator.asim import NUMBERS, TIMES
-from simulator.plan import Format
-
-_BATCH = 2_000
-_OPTIONS: dict[Format, str] = {
-    "csv": "FORMAT csv, HEADER true, FORCE_QUOTE *",
-    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000",
-}
+_LAKE = "events"
 
 
-def event_file(format: Format) -> str:  # noqa: A002 - the field's own word, as on the command line
-    """The name of the event file in a generated folder."""
-    return f"events.{format}"
+def event_file(format: Format, shard: Shard = WHOLE) -> str:  # noqa: A002 - the field's own word
+    """The name of the event file in a generated folder; that of a shard says which it is."""
+    return f"events{_suffix(shard)}.{format}"
 
 
-def write_events(lines: Iterator[str], *, out: Path, format: Format) -> int:  # noqa: A002
-    """Writes the lines to `out` in the format and returns their number. Memory stays bounded."""
-    if format == "jsonl":
-        return _write_lines(lines, out / event_file("jsonl"))
-    passing = out / ".events.jsonl"
-    try:
-        count = _write_lines(lines, passing)
-        _convert(passing, out / event_file(format), format=format)
-    finally:
-        passing.unlink(missing_ok=True)
-    return count
+def events_name(plan: Plan) -> str:
+    """The name of what the plan writes: a file, or where it is partitioned, a folder and the part in it."""
+    if plan.partition:
+        return f"{_LAKE}/day=*/{_part(plan.piece)}"
+    return event_file(plan.format, plan.piece)
 
 
-def _write_lines(lines: Iterator[str], path: Path) -> int:
-    """Writes lines in batches and returns their number."""
-    count = 0
-    batch: list[str] = []
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for line in lines:
-            batch.append(line)
-            if len(batch) == _BATCH:
-                file.write("\n".join(batch) + "\n")
-                count += len(batch)
-                batch.clear()
-        file.write("".join(f"{line}\n" for line in batch))
-    return count + len(batch)
+def write_events(
+    background: Background, known: Known, *, out: Path, plan: Plan, told: Callable[[int], None]
+) -> int:
+    """Writes the plan's share of the events and returns their number. Memory stays bounded.
 
-
-def _convert(source: Path, target: Path, *, format: Format) -> None:  # noqa: A002
-    """Reads JSON lines and writes the other format; one thread, so that bytes and order are fixed."""
-    with source.open(encoding="utf-8") as file:
-        names = tuple(json.loads(file.readline()))
-    columns = ", ".join(f"'{name}': '{_duckdb_type(name, format)}'" for name in names)
-    with duckdb.connect(config={"threads": 1}) as connection:
-        relation = f"read_json($source, format = 'newline_delimited', columns = {{{columns}}})"
-        connection.execute(
-            f"COPY (SELECT * FROM {relation}) TO '{_quoted(target)}' ({_OPTIONS[format]})",  # noqa: S608
-            {"source": str(source)},
+    What an earlier run with other choices left in `out` is taken away first; other shards of the same
+    plan are left. `told` hears how many rows are written.
+    """
+    for old in _outdated(out, plan):
+        old.unlink()
+    batches = plan.piece.share(background.batches)
+    path = out / (_LAKE if plan.partition else event_file(plan.format, plan.piece))
+    if plan.format == "parquet":
+        part = _part(plan.piece) if plan.partition else None
+        return write_parquet(
+            background, known, path, batches=batches, threads=plan.threads, told=told, part=part
         )
+    return write_text(background, known, path, batches=batches, threads=plan.threads, told=told)
 
 
-def _duckdb_type(name: str, format: Format) -> str:  # noqa: A002
-    """The DuckDB type of a column; in CSV everything is text."""
-    if format == "csv":
-        return "VARCHAR"
-    if name in TIMES:
-        return "TIMESTAMP"
-    return "INTEGER" if name in NUMBERS else "VARCHAR"
+def _suffix(shard: Shard) -> str:
+    return "" if shard == WHOLE else f"-{shard.number:03}-of-{shard.of:03}"
 
 
-def _quoted(path: Path) -> str:
-    """A path inside single quotes of SQL."""
-    return str(path).replace("'", "''")
+def _part(shard: Shard) -> str:
+    return f"part-{shard.number - 1:03}.parquet"
+
+
+def _outdated(out: Path, plan: Plan) -> Iterator[Path]:
+    """Event files in the folder that belong to no run of this plan but this one."""
+    siblings = re.compile(rf"events-\d{{3}}-of-{plan.piece.of:03}\.{plan.format}")
+    for format in FORMATS:  # noqa: A001 - the field's own word
+        for path in (*out.glob(event_file(format)), *out.glob(f"events-???-of-???.{format}")):
+            if plan.partition or not siblings.fullmatch(path.name):
+                yield path
+    for path in out.glob(f"{_LAKE}/day=*/part-???.parquet"):
+        if not plan.partition or plan.piece == WHOLE or path.name == _part(plan.piece):
+            yield path

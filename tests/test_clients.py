@@ -566,7 +566,7 @@ async def test_attempts_side_by_side_keep_their_own_ids(
     await asyncio.gather(one("first"), one("second"))
 
     for correlation_id in ("first", "second"):
-        assert 3 == len([line for line in caplog.messages if f"'{correlation_id}'" in line])
+        assert 3 == len([line for line in caplog.messages if f'"{correlation_id}"' in line])
 
 
 async def test_no_secret_and_no_address_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "Patience",
     "attempt",
     "check_permissions",
+    "check_queue",
     "connect",
     "current_attempt",
 ]
@@ -26,3 +27,10 @@ async def check_permissions(clients: Clients, workspace: Workspace) -> "tuple[Pe
     from playbooks.clients import permissions  # noqa: PLC0415 - it imports every client library
 
     return await permissions.check(clients, workspace)
+
+
+async def check_queue(clients: Clients) -> "Permission":
+    """The same for the queue, which belongs to no workspace."""
+    from playbooks.clients import permissions  # noqa: PLC0415 - it imports every client library
+
+    return await permissions.check_queue(clients)

@@ -52,10 +52,33 @@ class Answer:
 
 
 def log_answer(call: Call, status: int) -> None:
-    """One record a call: never a token, query string, body or outside text."""
-    level = logging.DEBUG if 200 <= status < 300 or status == 404 else logging.WARNING
-    correlation = current_attempt().correlation_id
-    _LOG.log(level, "%s %s: status %d, correlation %r", call.method, call.template, status, correlation)
+    """One record a call: never a token, query string, body or outside text.
+
+    A question that the service does not understand, or a change of the incident that it refuses, is an alarm.
+    """
+    good = 200 <= status < 300 or status == 404
+    alarm = ""
+    if status == 400 and not call.writes:
+        alarm = "bad_query"
+    elif status == 400 and call.template.endswith("{incident}"):
+        alarm = "update_refused"
+    log_call(call, event="answer" if good else "call", status=status, alarm=alarm)
+
+
+def log_call(call: Call, *, event: str, status: int, alarm: str = "") -> None:
+    """One record about a call, with its attempt's correlation id; a warning unless the event is `answer`."""
+    record = {
+        "event": event,
+        "service": call.source,
+        "method": call.method,
+        "path": call.template,
+        "status": status,
+        "writes": call.writes,
+        "correlationId": current_attempt().correlation_id,
+    }
+    record |= {"alarm": alarm} if alarm else {}
+    level = logging.DEBUG if event == "answer" else logging.WARNING
+    _LOG.log(level, "%s", json.dumps(record), extra={"note": record})
 
 
 def refuse_oversize(call: Call) -> NoReturn:

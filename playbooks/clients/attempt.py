@@ -32,6 +32,8 @@ class Attempt:
 
     correlation_id: str = ""
     ends_at: float = math.inf
+    repeats: bool = True
+    """False: every call is made once, for a page that a person waits for."""
     given_up: set[str] | None = None
     """Operations that used up their repeats in this attempt: asked once more, they are not repeated."""
 
@@ -45,9 +47,17 @@ def current_attempt() -> Attempt:
 
 
 @contextmanager
-def attempt(correlation_id: str, *, seconds: float = math.inf) -> Iterator[Attempt]:
-    """Begins an attempt: calls inside carry the id, and none starts or waits beyond `seconds` from now."""
-    begun = Attempt(correlation_id=correlation_id, ends_at=time.monotonic() + seconds, given_up=set())
+def attempt(correlation_id: str, *, seconds: float = math.inf, repeats: bool = True) -> Iterator[Attempt]:
+    """Begins an attempt: calls inside carry the id, and none starts or waits beyond `seconds` from now.
+
+    The id goes into a header, and whoever may write to the queue chooses it: odd characters become `_`.
+    """
+    begun = Attempt(
+        correlation_id=re.sub(r"[^\w.-]", "_", correlation_id[:64], flags=re.ASCII),
+        ends_at=time.monotonic() + seconds,
+        repeats=repeats,
+        given_up=set(),
+    )
     token = _ATTEMPT.set(begun)
     try:
         yield begun
@@ -80,9 +90,9 @@ class Patience:
 
         A service that is down costs an attempt its patience once for each operation, not for each call.
         """
-        given_up = current_attempt().given_up
+        given_up, repeats = current_attempt().given_up, current_attempt().repeats
         waited = 0.0
-        for turn in range(0 if given_up and operation in given_up else self.repeats):
+        for turn in range(0 if not repeats or (given_up and operation in given_up) else self.repeats):
             try:
                 return await call()
             except Passing as fault:

@@ -11,11 +11,13 @@ from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.queue.aio import QueueClient
 
+from playbooks.clients.attempt import seconds_left
 from playbooks.clients.identity import Identity
 from playbooks.clients.rest import CONNECT_SECONDS, loopback
-from playbooks.errors import SourceUnavailable
+from playbooks.errors import PermissionMissing, SourceUnavailable
 
 SOURCE = "queue"
+ROLE = "the role Storage Queue Data Contributor on the storage account"
 CONNECTION = "AzureWebJobsStorage"
 SECONDS = 20.0
 
@@ -41,6 +43,19 @@ class QueueMessages:
             status = getattr(error, "status_code", None) or 0
             raise SourceUnavailable(
                 SOURCE, f"not confirmed ({type(error).__name__})", status=status
+            ) from error
+
+    async def probe(self) -> None:
+        """Looks at the queue without taking a message. Raises PermissionMissing, SourceUnavailable."""
+        try:
+            async with asyncio.timeout(seconds_left(SOURCE, most=SECONDS)):
+                await self._client.peek_messages()
+        except (AzureError, TimeoutError) as error:
+            status = getattr(error, "status_code", None) or 0
+            if status in (401, 403):
+                raise PermissionMissing(SOURCE, f"needs {ROLE} ({status})", status=status) from error
+            raise SourceUnavailable(
+                SOURCE, f"no whole answer ({type(error).__name__})", status=status
             ) from error
 
     async def close(self) -> None:

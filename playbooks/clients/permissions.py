@@ -1,5 +1,6 @@
 """One cheap read for each permission, for the health page: which are granted, and what to grant."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from playbooks.clients.directory import (
     roles_builder,
 )
 from playbooks.clients.logs import ROLE as LOGS_ROLE
+from playbooks.clients.messages import ROLE as QUEUE_ROLE
 from playbooks.clients.odata import equal
 from playbooks.clients.sentinel import ROLE as SENTINEL_ROLE
 from playbooks.errors import NotThere, PermissionMissing, SourceError
@@ -34,10 +36,10 @@ class Permission(NamedTuple):
 
 
 async def check(clients: Clients, workspace: Workspace) -> tuple[Permission, ...]:
-    """Every permission for one workspace, one after the other. Never raises for what a service answers.
+    """Every permission for one workspace, asked for at once. Never raises for what a service answers.
 
-    That Sentinel may be written to is only seen on a write: the read says that the role, or a lesser
-    one, is there.
+    Inside an attempt without repeats it takes as long as the attempt at most, whatever is down. That
+    Sentinel may be written to is seen on a write alone: a read says that the role, or a lesser one, is there.
     """
     graph = clients.graph
     few: dict[str, Any] = {"top": 1, "select": ["id"]}
@@ -54,8 +56,12 @@ async def check(clients: Clients, workspace: Workspace) -> tuple[Permission, ...
     if clients.has_p2:
         reads.append((ELIGIBLE.needs, graph.one(ELIGIBLE, eligible_builder(graph), **of_nobody)))
         reads.append((RISK.needs, graph.one(RISK, risk_builder(graph, NOBODY))))
-    found = [await _check(name, read) for name, read in reads]
-    return tuple(found)
+    return tuple(await asyncio.gather(*(_check(name, read) for name, read in reads)))
+
+
+async def check_queue(clients: Clients) -> Permission:
+    """The one permission that belongs to no workspace. Never raises for what the service answers."""
+    return await _check(QUEUE_ROLE, clients.messages.probe())
 
 
 async def _check(name: str, read: Awaitable[object]) -> Permission:

@@ -16,7 +16,15 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, SansI
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from playbooks.clients.answers import MOST_BYTES, Answer, Call, log_answer, read_answer, refuse_oversize
+from playbooks.clients.answers import (
+    MOST_BYTES,
+    Answer,
+    Call,
+    log_answer,
+    log_call,
+    read_answer,
+    refuse_oversize,
+)
 from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
 from playbooks.clients.identity import Identity
 from playbooks.errors import SourceUnavailable
@@ -147,6 +155,7 @@ def followed(call: Call, link: object, *, start: str) -> str:
     """The link, if it leads on within `start` (scheme, host, port and path). Raises SourceUnavailable."""
     if isinstance(link, str) and _within(link, start):
         return link
+    log_call(call, event="link_refused", status=0, alarm="foreign_link")
     raise SourceUnavailable(call.source, "the next page is at another place, which is not followed")
 
 

@@ -38,9 +38,14 @@ class SentinelIncidents:
         """See the port. The incident comes first: whatever joins after its etag is caught by that etag."""
         path = self._path(incident_id)
         body = await self._ask("GET", path)
-        alerts, entities = await together(
-            self._ask("POST", f"{path}/alerts", "/alerts"), self._ask("POST", f"{path}/entities", "/entities")
-        )
+        try:
+            alerts, entities = await together(
+                self._ask("POST", f"{path}/alerts", "/alerts"),
+                self._ask("POST", f"{path}/entities", "/entities"),
+            )
+        except NotThere as error:
+            # The incident itself answered, so a 404 of a part is no proof that it is gone.
+            raise SourceUnavailable(SOURCE, f"alerts or entities {error.cause}") from error
         return whole_incident(incident_id, body, alerts=alerts, entities=entities)
 
     async def comment_ids(self, incident_id: IncidentId) -> frozenset[UUID]:

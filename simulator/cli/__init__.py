@@ -1,13 +1,16 @@
-"""The command line: `python -m simulator list | generate | replay | score | serve | demo`."""
+"""The command line: `python -m simulator --help` names every command."""
 
 import typer
 
 from simulator.cli.demo import demo
 from simulator.cli.generation import make_activity
+from simulator.cli.ingest import ingest
 from simulator.cli.listing import show_scenarios
 from simulator.cli.replay import replay
 from simulator.cli.score import score
 from simulator.cli.serve import serve
+from simulator.cli.show import show
+from simulator.cli.verify import verify
 
 app = typer.Typer(
     name="python -m simulator",
@@ -18,8 +21,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("list")(show_scenarios)
+app.command()(show)
 app.command("generate")(make_activity)
 app.command()(replay)
 app.command()(score)
+app.command()(ingest)
+app.command()(verify)
 app.command()(serve)
 app.command()(demo)

@@ -1,10 +1,13 @@
 """`generate`: activity of a made-up organisation, with the truth about it."""
 
-from datetime import date, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from simulator.chain.problems import InputRefused, Problem
 from simulator.cli.console import AsJson, err, explained, out, print_json
@@ -28,6 +31,15 @@ Examples:
     python -m simulator generate --seed 7 --out out/month --days 28 --events 1000000 --format parquet
 
     python -m simulator generate --seed 7 --out out/one --attacks dark_halo,proxyshell --benign 0
+
+    python -m simulator generate --seed 7 --out out/lake --days 28 --events 10000000 --format parquet --partition
+
+    python -m simulator generate --seed 7 --out out/big --days 28 --events 10000000 --shard 3/16
+
+    python -m simulator generate --seed 7 --out out/new --days 7 --end now
+
+All shards of a run, one after the other, are the run (a CSV file repeats its titles). With --partition each day
+(UTC) has a folder: events/day=2025-11-17/part-000.parquet. `replay` reads runs that are whole and in one file.
 """
 
 
@@ -46,6 +58,15 @@ def make_activity(  # noqa: PLR0913 - one parameter an option
     attacks: Annotated[str, typer.Option(help="How many attacks, or which.")] = "8",
     benign: Annotated[str, typer.Option(help="How much honest activity, or which.")] = "13",
     file_format: Annotated[Format, typer.Option("--format", help="Of the event file.")] = "jsonl",
+    end: Annotated[
+        str,
+        typer.Option(
+            help="Instead of --start: end with the last day over by then; `now`, or a time with zone."
+        ),
+    ] = "",
+    shard: Annotated[str, typer.Option(help="Make one part only, such as 3/16.", show_default="all")] = "",
+    partition: Annotated[bool, typer.Option("--partition", help="Parquet in one folder a day.")] = False,
+    threads: Annotated[int, typer.Option(help="At work at the same time; never changes the bytes.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """The command itself; its help is above."""
@@ -58,8 +79,12 @@ def make_activity(  # noqa: PLR0913 - one parameter an option
         attacks=attacks,
         benign=benign,
         format=file_format,
+        shard=shard or None,
+        partition=partition,
+        threads=threads,
     )
     with explained(as_json=as_json):
+        choices["end"] = _read_end(end)
         summary = make_folder(folder, seed=seed, choices=choices)
     if as_json:
         print_json(summary.document())
@@ -78,10 +103,31 @@ make_activity.__doc__ = _HELP
 def make_folder(folder: Path, *, seed: int, choices: Choices) -> Summary:
     """Generates. Raises InputRefused where the plan cannot be carried out, or OSError."""
     try:
-        with err.status("generating"):
-            return generate_folder(seed, out=folder, **choices)
+        with _bar(choices.get("events", 0)) as told:
+            return generate_folder(seed, out=folder, told=told, **choices)
     except PlanError as refused:
         raise InputRefused([Problem(file="generate", message=str(refused))]) from None
+
+
+def _read_end(text: str) -> datetime | None:
+    """`now`, a time in ISO 8601, or nothing. Raises InputRefused for anything else."""
+    if not text:
+        return None
+    try:
+        return datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    except ValueError:
+        message = f"--end {text!r}: write `now`, or a time such as 2025-11-24T12:00:00Z"
+        raise InputRefused([Problem(file="generate", message=message)]) from None
+
+
+@contextmanager
+def _bar(events: int) -> Iterator[Callable[[int], None]]:
+    """Share, rate and time left on stderr while it is a terminal."""
+    rate = TextColumn("{task.fields[rate]} rows/s")
+    columns = (TextColumn("generating"), BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("generating", total=events, rate="")
+        yield lambda done: bar.update(task, completed=done, rate=f"{bar.tasks[0].speed or 0:,.0f}")
 
 
 def make_day(folder: Path, *, seed: int) -> Summary:

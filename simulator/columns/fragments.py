@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
+import numpy as np
+
 from simulator.activity.wording import HEX4, HOME, NUM4
+from simulator.columns.chance import Numbers
 from simulator.columns.repertoire import GUID, PID, TIME, UID, Command, Context
 from simulator.columns.writing import FILLER_WIDTH, GUID_WIDTH, HEX, NUMBER, TIME_WIDTH
 
 _BLANKS = {TIME: TIME_WIDTH, UID: GUID_WIDTH, GUID: GUID_WIDTH, HEX4: FILLER_WIDTH, NUM4: FILLER_WIDTH}
 _BLANK = re.compile("|".join(_BLANKS).encode())
-FILLER_KINDS = {HEX4: HEX, NUM4: NUMBER}
+_FILLER_KINDS = {HEX4: HEX, NUM4: NUMBER}
+MOST_FILLERS = 4
+NO_BLANK = -1
 
 type Cell = str | int
 
@@ -114,3 +119,20 @@ def around(command: Command, middle: str, encoding: Encoding) -> tuple[Piece, Pi
         piece(encoding.text(command.image) + before + encoding.text(command.before)),
         piece(encoding.text(command.after) + after),
     )
+
+
+def filler_places(one: Piece) -> list[int]:
+    """Where the fillers of a piece are."""
+    return [at for slot, at in one.blanks if slot in _FILLER_KINDS]
+
+
+def filler_kinds(one: Piece) -> list[int]:
+    """Of which kind each filler of a piece is."""
+    return [_FILLER_KINDS[slot] for slot, _ in one.blanks if slot in _FILLER_KINDS]
+
+
+def padded(rows: list[list[int]], *, width: int = MOST_FILLERS) -> Numbers:
+    """Lists as rows of one width, filled up with "no blank". Raises ValueError for a longer one."""
+    if (longest := max(map(len, rows))) > width:
+        raise ValueError(f"a piece has {longest} blanks of a kind; {width} can be filled")
+    return np.array([row + [NO_BLANK] * (width - len(row)) for row in rows], dtype=np.int64)

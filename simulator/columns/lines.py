@@ -14,7 +14,6 @@ from simulator.columns.writing import Bytes, Cells, fillers, guids, put, times
 PIECES = 7
 """Head, context, before the profile folder, the folder, after it, process id, tail."""
 _HEAD, _AFTER, _TAIL = 0, 4, 6
-NO_BLANK = -1
 _BLOCK = 1024
 """Rows whose text stays in the processor's own memory while its blanks are filled."""
 
@@ -42,32 +41,44 @@ class _Stamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blanks:
+    """Where in each head, tail and end of a command its blanks are; less than 0 where it has none.
+
+    A head has three times. `kinds` says of which kind each filler of a command is.
+    """
+
+    times_in_head: tuple[Numbers, ...]
+    uids: Numbers
+    times_in_tail: Numbers
+    guids: Numbers
+    fillers: Numbers
+    kinds: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Typesetter:
     """Every piece of every line under one numbering; by part of a line, the number of its first piece.
 
-    `blanks` says by piece and by what belongs there where the nth blank is, or that there is none;
-    `kinds` of which kind the nth filler is. Home 0 is empty.
+    Heads, homes and tails are by context; home 0 is empty.
     """
 
     pieces: pa.Array
-    lengths: Numbers
+    lengths: NDArray[np.int32]
     firsts: tuple[int, ...]
     heads: Numbers
     homes: Numbers
     with_home: NDArray[np.bool_]
     tails: Numbers
-    times: Numbers
-    uids: Numbers
-    guids: Numbers
-    fillers: Numbers
-    kinds: Numbers
+    blanks: Blanks
 
     def lines(self, batch: Batch) -> Iterator[Lines]:
         """The rows of a batch as lines of text in UTF-8, each with its line end; some hundreds at a time."""
+        if not batch.size:
+            return
         numbers = self._numbers(batch)
-        ends = np.cumsum(self.lengths[numbers.reshape(-1)])
-        places = np.concatenate(([0], ends))
-        stamps = tuple(self._stamps(batch, places[:-1].reshape(-1, PIECES), numbers))
+        places = np.zeros(numbers.size + 1, dtype=np.int64)
+        np.cumsum(self.lengths[numbers.reshape(-1)], out=places[1:])
+        stamps = tuple(self._stamps(batch, places[:-1].reshape(-1, PIECES)))
         begins = places[::PIECES]
         for block, first in enumerate(range(0, batch.size, _BLOCK)):
             last = min(first + _BLOCK, batch.size)
@@ -94,26 +105,30 @@ class Typesetter:
             numbers[:, part] = nth + first
         return numbers
 
-    def _stamps(self, batch: Batch, places: Numbers, numbers: NDArray[np.int32]) -> Iterator[_Stamp]:
+    def _stamps(self, batch: Batch, places: Numbers) -> Iterator[_Stamp]:
         """What is fresh in each row, and over which blanks it goes."""
         written = times(batch.moments)
-        for part in (_HEAD, _TAIL):
-            for blanks in self.times.T:
-                yield from _stamp(blanks[numbers[:, part]], places[:, part], written)
-        yield from _stamp(self.uids[numbers[:, _HEAD]], places[:, _HEAD], guids(batch.uids))
-        yield from _stamp(self.guids[numbers[:, _TAIL]], places[:, _TAIL], guids(batch.guids))
-        for nth in range(self.fillers.shape[1]):
-            kinds = self.kinds[numbers[:, _AFTER], nth]
-            digits = fillers(batch.fillers, nth=nth, kinds=kinds)
-            yield from _stamp(self.fillers[numbers[:, _AFTER], nth], places[:, _AFTER], digits)
+        heads, tails = self.heads[batch.contexts], self.tails[batch.contexts]
+        for blanks in self.blanks.times_in_head:
+            yield _stamp(blanks[heads], places[:, _HEAD], written)
+        yield _stamp(self.blanks.times_in_tail[tails], places[:, _TAIL], written)
+        yield _stamp(self.blanks.uids[heads], places[:, _HEAD], guids(batch.uids))
+        yield _stamp(self.blanks.guids[tails], places[:, _TAIL], guids(batch.guids))
+        rows, nth, digits = fillers(
+            batch.fillers, self.blanks.fillers[batch.commands] >= 0, self.blanks.kinds[batch.commands]
+        )
+        starts = places[rows, _AFTER] + self.blanks.fillers[batch.commands[rows], nth]
+        yield _Stamp(cuts=_cuts(rows, batch.size), places=starts, cells=digits)
 
 
-def _stamp(blanks: Numbers, starts: Numbers, cells: Cells) -> Iterator[_Stamp]:
-    """The stamp for those rows that have the blank; none where none has."""
-    rows = np.flatnonzero(blanks != NO_BLANK)
-    if rows.size == 0:
-        return
-    whole = rows.size == blanks.size
-    cuts = rows.searchsorted([*range(0, blanks.size, _BLOCK), blanks.size]).tolist()
-    places = (starts + blanks) if whole else starts[rows] + blanks[rows]
-    yield _Stamp(cuts=cuts, places=places, cells=cells if whole else cells[rows])
+def _stamp(blanks: Numbers, starts: Numbers, cells: Cells) -> _Stamp:
+    """The stamp for those rows that have the blank."""
+    rows = np.flatnonzero(blanks >= 0)
+    if rows.size == blanks.size:
+        return _Stamp(cuts=[*range(0, rows.size, _BLOCK), rows.size], places=starts + blanks, cells=cells)
+    return _Stamp(cuts=_cuts(rows, blanks.size), places=starts[rows] + blanks[rows], cells=cells[rows])
+
+
+def _cuts(rows: Numbers, size: int) -> list[int]:
+    """Where in a list of rows, in order, each block of them begins, and the end."""
+    return [int(place) for place in rows.searchsorted([*range(0, size, _BLOCK), size])]

@@ -6,7 +6,7 @@ source, accounts and parent process.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, cycle
 
 import numpy as np
 
@@ -23,6 +23,12 @@ from simulator.company.machines import Machine, Role
 from simulator.organisation import Organisation
 
 UID, GUID, TIME, PID = "@uid@", "@guid@", "@time@", "@pid@"
+_FILLED: dict[str | int, str] = {
+    TIME: "2025-11-17T08:00:00.000Z",
+    UID: "00000000-0000-4000-8000-000000000000",
+    GUID: "00000000-0000-4000-8000-000000000000",
+    PID: "4096",
+}
 _ROLES = tuple(Role)
 
 
@@ -88,7 +94,8 @@ class _Ranges:
 
     def pick(self, which: Numbers, half: Words) -> Numbers:
         """One member of each list named, by 32 random bits each."""
-        return self.members[self.firsts[which] + below(half, self.counts[which])]
+        picked: Numbers = self.members[self.firsts[which] + below(half, self.counts[which])]
+        return picked
 
 
 def _ranges(lists: list[list[int]]) -> _Ranges:
@@ -113,6 +120,13 @@ class Repertoire:
     habits: _Ranges
     contexts_by_habit: _Ranges
     commands_by_habit: _Ranges
+
+    def examples(self) -> Iterator[Row]:
+        """One whole row of every kind: each log source, parent program and kind of account."""
+        kinds = {(one.source, one.parent, one.user.kind): one for one in self.contexts}
+        for context, command in zip(kinds.values(), cycle(self.commands), strict=False):
+            row = context.row(seed=self.seed, image=command.image, command_line=command.after)
+            yield {name: _FILLED.get(cell, cell) for name, cell in row.items()}
 
     def draw(self, drawn: Words, quarters: Numbers, rhythm: Rhythm) -> Choice:
         """Context and command of each row, from three words each."""

@@ -10,13 +10,18 @@ import pyarrow as pa
 from simulator.activity.rows import Row
 from simulator.asim import NUMBERS, TIMES
 from simulator.columns.chance import Numbers
+from simulator.columns.command_lines import CommandLines
 from simulator.columns.drawing import PROCESS_IDS, Batch
 from simulator.columns.known import Known
-from simulator.columns.lines import Typesetter
 from simulator.columns.repertoire import Command, Repertoire
 from simulator.columns.writing import GUID_WIDTH, Cells, guids
 
-UIDS, GUIDS, LINES, PIDS = "EventOriginalUid", "TargetProcessGuid", "TargetProcessCommandLine", "TargetProcessId"
+UIDS, GUIDS, LINES, PIDS = (
+    "EventOriginalUid",
+    "TargetProcessGuid",
+    "TargetProcessCommandLine",
+    "TargetProcessId",
+)
 FRESH = (UIDS, GUIDS, LINES)
 _BY_COMMAND: dict[str, Callable[[Command], str]] = {
     "TargetProcessName": lambda command: command.image,
@@ -34,7 +39,7 @@ class _Dictionary:
 
     def column(self, which: Numbers) -> pa.DictionaryArray:
         """The column of rows with these contexts (or commands)."""
-        return pa.DictionaryArray.from_arrays(pa.array(self.codes[which]), self.values)
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes[which]), self.values, safe=False)
 
 
 def _dictionary(texts: Iterable[str]) -> _Dictionary:
@@ -53,7 +58,7 @@ class Tabulator:
     commands: int
     has_guid: Numbers
     dictionaries: dict[str, _Dictionary]
-    command_lines: Typesetter
+    command_lines: CommandLines
     pids: pa.Array
 
     def table(self, batch: Batch, among: range) -> pa.Table:
@@ -65,11 +70,10 @@ class Tabulator:
             LINES: self.command_lines.texts(batch),
         }
         merged = self._merged(batch, among, places)
-        columns = {
-            name: _spliced(column, places, [str(self.known.rows[nth][name]) for nth in among])
-            for name, column in fresh.items()
-        }
-        return pa.table([columns.get(name, self._column(name, merged)) for name in self.names], names=self.names)
+        columns = {name: self._column(name, merged) for name in self.names if name not in FRESH}
+        for name, column in fresh.items():
+            columns[name] = _spliced(column, places, [str(self.known.rows[nth][name]) for nth in among])
+        return pa.table({name: columns[name] for name in self.names})
 
     def _merged(self, batch: Batch, among: range, places: Numbers) -> Batch:
         """The batch with the known rows' moments, contexts, commands and process ids put in."""
@@ -85,8 +89,6 @@ class Tabulator:
 
     def _column(self, name: str, batch: Batch) -> pa.Array:
         """A column of which nothing is fresh but the moment or the process id."""
-        if name in FRESH:
-            return None
         if name in TIMES:
             return pa.array(batch.moments).cast(_MOMENT)
         if name in NUMBERS:
@@ -96,7 +98,7 @@ class Tabulator:
         return self.dictionaries[name].column(batch.commands if name in _BY_COMMAND else batch.contexts)
 
 
-def tabulator(repertoire: Repertoire, command_lines: Typesetter, known: Known) -> Tabulator:
+def tabulator(repertoire: Repertoire, command_lines: CommandLines, known: Known) -> Tabulator:
     """The tabulator of a repertoire and of known rows. Every row has the same columns."""
     rows = [context.row(seed=repertoire.seed) for context in repertoire.contexts]
     names = tuple(rows[0])

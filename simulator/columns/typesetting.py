@@ -8,11 +8,19 @@ import pyarrow as pa
 
 from simulator.columns.chance import Numbers
 from simulator.columns.drawing import PROCESS_IDS
-from simulator.columns.fragments import FILLER_KINDS, Encoding, Piece, around, frame, piece
-from simulator.columns.lines import NO_BLANK, Typesetter
+from simulator.columns.fragments import (
+    Encoding,
+    Piece,
+    around,
+    filler_kinds,
+    filler_places,
+    frame,
+    padded,
+    piece,
+)
+from simulator.columns.lines import Blanks, Typesetter
 from simulator.columns.repertoire import GUID, TIME, UID, Repertoire
 
-MOST_FILLERS = 4
 _TIMES_IN_HEAD = 3
 
 
@@ -33,20 +41,27 @@ def typesetter(repertoire: Repertoire, encoding: Encoding) -> Typesetter:
         [piece(text) for text in tails],
     )
     pieces = list(chain.from_iterable(parts))
-    fillers = [[blank for blank in one.blanks if blank[0] in FILLER_KINDS] for one in pieces]
     return Typesetter(
         pieces=pa.array([one.letters for one in pieces], pa.binary()),
-        lengths=np.array([len(one.letters) for one in pieces], dtype=np.int64),
+        lengths=np.array([len(one.letters) for one in pieces], dtype=np.int32),
         firsts=tuple(accumulate(map(len, parts[:-1]), initial=0)),
         heads=_looked_up(heads, (one.head for one in frames)),
         homes=1 + _looked_up(homes, (context.home for context in repertoire.contexts)),
         with_home=np.array([command.has_home for command in repertoire.commands]),
         tails=_looked_up(tails, (one.tail for one in frames)),
-        times=_padded([_places(one, TIME) for one in pieces], width=_TIMES_IN_HEAD),
-        uids=_padded([_places(one, UID) for one in pieces], width=1)[:, 0],
-        guids=_padded([_places(one, GUID) for one in pieces], width=1)[:, 0],
-        fillers=_padded([[at for _, at in blanks] for blanks in fillers], width=MOST_FILLERS),
-        kinds=_padded([[FILLER_KINDS[slot] for slot, _ in blanks] for blanks in fillers], width=MOST_FILLERS),
+        blanks=_blanks(parts[0], [after for _, after in commands], parts[-1]),
+    )
+
+
+def _blanks(heads: list[Piece], afters: list[Piece], tails: list[Piece]) -> Blanks:
+    """Where the blanks of these pieces are."""
+    return Blanks(
+        times_in_head=tuple(padded([_places(one, TIME) for one in heads], width=_TIMES_IN_HEAD).T),
+        uids=padded([_places(one, UID) for one in heads], width=1)[:, 0],
+        times_in_tail=padded([_places(one, TIME) for one in tails], width=1)[:, 0],
+        guids=padded([_places(one, GUID) for one in tails], width=1)[:, 0],
+        fillers=padded([filler_places(one) for one in afters]),
+        kinds=padded([filler_kinds(one) for one in afters]),
     )
 
 
@@ -61,10 +76,3 @@ def _looked_up(numbers: dict[str, int], texts: Iterable[str]) -> Numbers:
 
 def _places(one: Piece, slot: str) -> list[int]:
     return [at for name, at in one.blanks if name == slot]
-
-
-def _padded(rows: list[list[int]], *, width: int) -> Numbers:
-    """Lists as rows of one width, filled up with "no blank"."""
-    if (longest := max(map(len, rows))) > width:
-        raise ValueError(f"a piece has {longest} blanks of a kind; {width} can be filled")
-    return np.array([row + [NO_BLANK] * (width - len(row)) for row in rows], dtype=np.int64)

@@ -52,6 +52,8 @@ def sixteenths(drawn: Words) -> NDArray[np.uint16]:
 
 def guids(drawn: Words) -> Cells:
     """Version 4 GUIDs in their usual form, from two words each (RFC 9562)."""
+    if not drawn.size:
+        return np.empty(0, dtype=f"V{GUID_WIDTH}")
     pairs = np.empty((drawn.shape[1], 2), dtype="<u8")
     pairs[:, 0] = drawn[0] & _VERSION[0] | _VERSION[1]
     pairs[:, 1] = drawn[1] & _VARIANT[0] | _VARIANT[1]
@@ -76,10 +78,13 @@ def times(moments: Numbers) -> Cells:
     return cells.view(f"V{TIME_WIDTH}")
 
 
-def fillers(drawn: Words, *, nth: int, kinds: NDArray[np.int64]) -> Cells:
-    """The nth filler of each row (0 to 3), of the kind named for it."""
-    quads = _FILLERS[kinds * _HALVES + sixteenths(drawn)[:, nth]]
-    return quads.view(f"V{FILLER_WIDTH}")
+def fillers(
+    drawn: Words, there: NDArray[np.bool_], kinds: Numbers
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Cells]:
+    """The fillers that are there among the four of each row: row, which of the four, and its digits."""
+    rows, nth = np.nonzero(there)
+    quads = _FILLERS[kinds[rows, nth] * _HALVES + sixteenths(drawn)[rows, nth]]
+    return rows, nth, quads.view(f"V{FILLER_WIDTH}")
 
 
 def put(letters: Bytes, places: Numbers, cells: Cells) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from aiohttp import web
 
 from simulator.asim import COLUMNS
-from simulator.workspace import FaultBoard, FaultKind
+from simulator.workspace import Fault, FaultBoard, FaultKind
 from simulator.workspace.model import TOKEN
 from simulator.workspace.wire import read_time
 
@@ -95,9 +95,7 @@ class LocalEndpoint:
         try:
             if fault is not None and fault.kind is FaultKind.RESET:
                 return _broken(request)
-            if fault is not None and fault.kind is FaultKind.STATUS:
-                message = "Ordered fault."
-                raise _Refusal(fault.status, "OrderedFault", message, retry_after=fault.retry_after)
+            _strike(fault)
             rows = self._checked(request, body)
             self._store.add_process_events([_kept(row) for row in rows])
         except _Refusal as refusal:
@@ -144,6 +142,12 @@ class LocalEndpoint:
         if not all(read_time(str(row.get("TimeGenerated"))) for row in rows):
             raise _Refusal(400, "InvalidContent", "A row has no TimeGenerated.")
         return rows
+
+
+def _strike(fault: Fault | None) -> None:
+    """Refuses where a status was ordered."""
+    if fault is not None and fault.kind is FaultKind.STATUS:
+        raise _Refusal(fault.status, "OrderedFault", "Ordered fault.", retry_after=fault.retry_after)
 
 
 def _too_large() -> _Refusal:

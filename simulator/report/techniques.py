@@ -10,6 +10,7 @@ NAMES = MappingProxyType(
         "T1047": "Windows Management Instrumentation",
         "T1053.005": "Scheduled Task/Job: Scheduled Task",
         "T1059.001": "Command and Scripting Interpreter: PowerShell",
+        "T1070": "Indicator Removal",
         "T1070.008": "Indicator Removal: Clear Mailbox Data",
         "T1074.002": "Data Staged: Remote Data Staging",
         "T1078.002": "Valid Accounts: Domain Accounts",

@@ -3,24 +3,25 @@
 import asyncio
 import json
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from faults.host_queue import HostQueue, Message
 from faults.organisations import Place
 from faults.schedule import Schedule
 from faults.trace import Delivered, Trace
-
 from playbooks.errors import PlaybookError
 from playbooks.service import Service
 from playbooks.worker import Delivery, Worker
 
 ATTEMPT: ContextVar[int] = ContextVar("attempt_number", default=0)
-HORIZON = timedelta(hours=3)
-MOST_DELIVERIES = 150
+HORIZON = timedelta(minutes=75)
+"""How long an outage without end is watched: twice through every attempt and the poison queue."""
+MOST_DELIVERIES = 400
 MOST_CALLS = 300
 ACCEPTED, REPEATED = 202, 5
 
@@ -87,6 +88,7 @@ class Run:
         self._attempts = 0
         self._tasks: dict[int, asyncio.Task[Any]] = {}
         self._texts: list[str] = []
+        self._running: list[int] = []
         stage.current, stage.kill, stage.copy = ATTEMPT.get, self._kill, self._copy
         stage.deliver, stage.announce = self._put, self._owe
         self._start = stage.now
@@ -128,7 +130,7 @@ class Run:
         await self._again()
         before = len(self.stage.trace.frames)
         await self._again()
-        await self._in_task(self.worker.sweep())
+        await self._in_task(self.worker.sweep)
         await self.drain()
         await self.stage.settle()
         new = self.stage.trace.frames[before:]
@@ -146,9 +148,10 @@ class Run:
         for _ in range(REPEATED):
             sent = self.queue.sent
             answer = await self._in_task(
-                self.stage.service.receive("mailbox_export", body, "application/json")
+                partial(self.stage.service.receive, "mailbox_export", body, "application/json")
             )
             if isinstance(answer, tuple) and answer[0] == ACCEPTED:
+                self.stage.trace.accepted = True
                 if self.queue.sent == sent:
                     self.stage.trace.broke("I9", "202 before the queue had the message")
                     await asyncio.sleep(0)
@@ -178,7 +181,7 @@ class Run:
         delivery = Delivery(text=message.text, message_id=str(message.number), dequeue_count=count)
         calls, at = self.stage.calls(), self.stage.now
         self._texts.append(message.text)
-        ended = await self._in_task(function(delivery))
+        ended = await self._in_task(partial(function, delivery))
         if ended is None:
             self.queue.done(message)
         elif isinstance(ended, Exception):
@@ -199,17 +202,18 @@ class Run:
         if made > MOST_CALLS:
             self.stage.trace.broke("I11", f"{made} calls in one attempt")
 
-    async def _in_task(self, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _in_task(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What the work returns, or the exception that ended it; an attempt of its own."""
         self._attempts += 1
         number = self._attempts
 
         async def numbered() -> Any:
             ATTEMPT.set(number)
-            return await work
+            return await work()
 
         task = asyncio.create_task(numbered())
         self._tasks[number] = task
+        self._running.append(number)
         try:
             return await task
         except asyncio.CancelledError as killed:
@@ -220,9 +224,12 @@ class Run:
             if not isinstance(error, PlaybookError):
                 self.stage.trace.broke("I16", f"an error that is not ours: {error!r}")
             return error
+        finally:
+            self._running.remove(number)
 
     def _kill(self) -> None:
-        self._tasks[ATTEMPT.get()].cancel()
+        """The process dies: what runs innermost is cut off."""
+        self._tasks[self._running[-1]].cancel()
 
     async def _copy(self) -> None:
         """A second instance works on a copy of the message, from beginning to end, at this very moment."""

@@ -8,21 +8,22 @@ from faults.driver import Stage
 from faults.ports_stage import SECRET
 from faults.schedule import Schedule
 from faults.trace import Frame, Trace
-
+from faults.wire_stage import WIRE_TRANSIENT
 from playbooks.model import Status
 
 KINDS = ("closed", "escalated", "observed", "sampled", "noted")
 TRANSIENT = frozenset({"unavailable", "lost", "missing", "conflict", "kill", "kill_after", "copy", "jump"})
 SHORT_OUTAGE = 8
-
+UNREAD: tuple[str, ...] = ()
+"""The alert set of a decision that was made although the alerts could not be read."""
 
 
 def check_end(stage: Stage) -> None:
-    """I1, I5 and I6 to I8, I15, I17 once both queues are empty."""
+    """I1, I5, I6 to I8, I15, I17 once both queues are empty."""
     trace, schedule = stage.trace, stage.schedule
     _ends(trace, schedule)
     _unseen(trace)
-    _once(trace, stage.place.name)
+    _once(trace)
     _people(trace, schedule)
     _secrets(trace)
 
@@ -40,7 +41,7 @@ def is_transient(schedule: Schedule) -> bool:
     """Whether every fault of the schedule is shorter than the span of the attempts."""
     kinds = {strike.kind for strike in schedule.strikes}
     short = not schedule.down or (schedule.how == "unavailable" and 0 < schedule.minutes <= SHORT_OUTAGE)
-    return kinds <= TRANSIENT and len(schedule.strikes) <= 3 and short
+    return kinds <= TRANSIENT | WIRE_TRANSIENT and len(schedule.strikes) <= 3 and short
 
 
 def outcome(trace: Trace) -> tuple[object, ...]:
@@ -68,7 +69,11 @@ def kind_of_comment(text: str) -> str:
 def _ends(trace: Trace, schedule: Schedule) -> None:
     last = trace.last
     labels = set(last.labels)
+    if not trace.accepted:
+        return
     if trace.gone or "Redirected" in labels:
+        return
+    if _said_to_be_gone(trace):
         return
     wanted = "triage-observed" if "observe" in schedule.flags else "triage-escalated"
     ends = {
@@ -79,6 +84,11 @@ def _ends(trace: Trace, schedule: Schedule) -> None:
     }
     if not any(ends.values()):
         trace.broke("I1", f"lost: {last.status}, labels {sorted(labels)}, {len(trace.deliveries)} deliveries")
+
+
+def _said_to_be_gone(trace: Trace) -> bool:
+    """The service said 404 to every read of the last attempts, and an operator was told."""
+    return "incident_not_found" in trace.alarms and trace.reads_missing
 
 
 def _reopened_by_person(trace: Trace) -> bool:
@@ -96,14 +106,13 @@ def _unseen(trace: Trace) -> None:
         trace.broke("I5", f"closed with {len(unseen)} alerts that were never judged")
 
 
-def _once(trace: Trace, world: str) -> None:
+def _once(trace: Trace) -> None:
     """Ids follow from incident, alert set and kind alone; one comment and task for each, one of each label."""
-    del world
     sets = {frame.alert_ids for frame in trace.frames}
     allowed = {
         part: {
             uuid5(NAMESPACE_URL, "|".join((trace.incident_key, *alerts, kind, part)))
-            for alerts in sets
+            for alerts in (*sets, UNREAD)
             for kind in KINDS
         }
         for part in ("comment", "task")
@@ -111,7 +120,9 @@ def _once(trace: Trace, world: str) -> None:
     strange: set[UUID] = (set(trace.comments) - allowed["comment"]) | (set(trace.tasks) - allowed["task"])
     if strange:
         trace.broke("I6", f"{len(strange)} comments or tasks under ids that do not follow from the decision")
-    kinds = Counter(map(kind_of_comment, trace.comments.values()))
+    unread = {uuid5(NAMESPACE_URL, "|".join((trace.incident_key, kind, "comment"))) for kind in KINDS}
+    known = [text for name, text in trace.comments.items() if name not in unread]
+    kinds = Counter(map(kind_of_comment, known))
     if crowded := [kind for kind, number in kinds.items() if number > len(sets)]:
         trace.broke("I6", f"more {crowded} comments than states of the incident")
     counted = Counter(label.casefold() for label in trace.last.labels if label.startswith("triage-"))
@@ -123,20 +134,23 @@ def _once(trace: Trace, world: str) -> None:
 
 def _people(trace: Trace, schedule: Schedule) -> None:
     pinned: dict[str, object] = {}
+    names = ("status", "owner", "others", "classification", "closing_words")
+    base: dict[str, object] = {name: getattr(trace.frames[0], name) for name in names}
     for old, new in pairwise(trace.frames):
-        changed = {
-            name: getattr(new, name)
-            for name in ("status", "owner", "others", "classification", "closing_words")
-            if getattr(new, name) != getattr(old, name)
-        }
+        changed = {name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)}
         if new.by != "us":
+            # What a person set back to what it was before is as if it had not been touched.
             pinned |= changed
+            pinned = {name: value for name, value in pinned.items() if value != base[name]}
             continue
+        base |= changed
         _ours(trace, old, new, schedule)
         for name, value in changed.items():
             if name in pinned:
                 trace.broke("I7", f"{name} {pinned[name]!r}, which others set, became {value!r}")
-        if lost := [label for label in old.labels if label not in new.labels and not label.startswith("triage-")]:
+        if lost := [
+            label for label in old.labels if label not in new.labels and not label.startswith("triage-")
+        ]:
             trace.broke("I7", f"labels {lost} of others are gone")
     if trace.closes > 1:
         trace.broke("I7", f"closed {trace.closes} times")

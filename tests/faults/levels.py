@@ -172,7 +172,9 @@ def generated(seed: int) -> Iterator[Schedule]:
     while True:
         count = chance.randint(3, 12)
         strikes = {Strike(chance.randint(1, 110), chance.choice(kinds)) for _ in range(count)}
-        flags = frozenset(flag for flag in ("echo", "unnotified", "early", "by_alert") if chance.random() < 0.15)
+        flags = frozenset(
+            flag for flag in ("echo", "unnotified", "early", "by_alert") if chance.random() < 0.15
+        )
         yield Schedule(
             world=chance.choice(worlds),
             strikes=tuple(sorted(strikes)),

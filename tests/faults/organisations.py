@@ -117,7 +117,9 @@ _HONEST = (
     ),
     Place(
         name="paged",
-        tenant=_changed(lambda t: t["watchlists"].update({"VIPUsers": _people("a@contoso.com", "b@contoso.com")})),
+        tenant=_changed(
+            lambda t: t["watchlists"].update({"VIPUsers": _people("a@contoso.com", "b@contoso.com")})
+        ),
         events=JOB,
         closes=True,
         needs=JOB_NEEDS,
@@ -162,7 +164,10 @@ _TO_THE_WEB = tuple(
         acting_process_name=r"C:\Windows\System32\inetsrv\w3wp.exe",
     )
     for text, when in (
-        (r"New-MailboxExportRequest -Mailbox audit.box -FilePath '\\127.0.0.1\c$\inetpub\x.aspx'", "2024-11-18 21:00"),
+        (
+            r"New-MailboxExportRequest -Mailbox audit.box -FilePath '\\127.0.0.1\c$\inetpub\x.aspx'",
+            "2024-11-18 21:00",
+        ),
         ("Get-MailboxExportRequest | Remove-MailboxExportRequest -Confirm:$false", "2024-11-18 21:01"),
     )
 )
@@ -183,9 +188,7 @@ _DANGEROUS = (
     Place(
         name="vip",
         tenant=_changed(
-            lambda t: t["watchlists"].update(
-                {"VIPUsers": _people("a@contoso.com", "audit.box@contoso.com")}
-            )
+            lambda t: t["watchlists"].update({"VIPUsers": _people("a@contoso.com", "audit.box@contoso.com")})
         ),
         events=JOB,
         page_sizes={"watchlists": 1, "incidents": 1},

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 from faults.organisations import guid
 from faults.trace import Trace
-
 from playbooks.model import Incident, Owner, Severity, Status
 
 PERSON = Owner(key="sam.analyst@contoso.com", shown="Sam Analyst")

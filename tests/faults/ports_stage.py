@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from fakes import FakeDirectory, FakeEvents, FakeWatchlists
+
 from faults.organisations import Place, guid
 from faults.people import EDITS, People
 from faults.schedule import Schedule
 from faults.trace import Frame, Trace
-
 from playbooks.errors import (
     NotThere,
     PermissionMissing,
@@ -109,6 +109,7 @@ class PortsStage(People):
         self.strikes: dict[int, list[str]] = {}
         for strike in schedule.strikes:
             self.strikes.setdefault(strike.step, []).append(strike.kind)
+        self.trace.reads_missing = (schedule.down, schedule.how, schedule.minutes) == ("read", "missing", 0)
         self.down_until = now + timedelta(minutes=schedule.minutes) if schedule.minutes else None
         self.asked: dict[int, Asked] = {}
         self.current: Callable[[], int] = lambda: 0
@@ -370,7 +371,10 @@ class PortsStage(People):
             self.trace.broke("I2", f"a close without {', '.join(lacking)} in this attempt")
         if "observe" in self.schedule.flags:
             self.trace.broke("I17", "a close in observe mode")
-        if (change.classification, change.classification_reason) != ("BenignPositive", "SuspiciousButExpected"):
+        if (change.classification, change.classification_reason) != (
+            "BenignPositive",
+            "SuspiciousButExpected",
+        ):
             self.trace.broke("I17", f"classified as {change.classification}")
 
     async def untriaged(

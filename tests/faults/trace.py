@@ -60,7 +60,10 @@ class Trace:
     logs: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    accepted: bool = False
     gone: bool = False
+    reads_missing: bool = False
+    """The service answers 404 to every read, as if the incident were gone."""
     incident_key: str = ""
     judged: tuple[str, ...] = ()
     """The alerts that the attempt which closed last had judged."""
