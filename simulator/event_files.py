@@ -36,8 +36,7 @@ def write_events(
     What an earlier run with other choices left in `out` is taken away first; other shards of the same
     plan are left. `told` hears how many rows are written.
     """
-    for old in _outdated(out, plan):
-        old.unlink()
+    _clear(out, plan)
     batches = plan.piece.share(background.batches)
     path = out / (_LAKE if plan.partition else event_file(plan.format, plan.piece))
     if plan.format == "parquet":
@@ -54,6 +53,15 @@ def _suffix(shard: Shard) -> str:
 
 def _part(shard: Shard) -> str:
     return f"part-{shard.number - 1:03}.parquet"
+
+
+def _clear(out: Path, plan: Plan) -> None:
+    """Takes away what is outdated, and the folders of days that are then empty."""
+    for old in tuple(_outdated(out, plan)):
+        old.unlink()
+    for folder in (*out.glob(f"{_LAKE}/day=*"), *out.glob(_LAKE)):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _outdated(out: Path, plan: Plan) -> Iterator[Path]:

@@ -21,8 +21,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from playbooks.clients import attempt, connect
-from playbooks.clients.answers import Call, log_answer, read_answer
 from playbooks.clients.answers import Answer as ServiceAnswer
+from playbooks.clients.answers import Call, log_answer, read_answer
 from playbooks.errors import WriteConflict
 from playbooks.journal import note
 from playbooks.service import HEALTH_SECONDS, Service
@@ -285,7 +285,8 @@ async def test_health_answers_in_ten_seconds_though_everything_is_dead(
     assert 503 == status
     assert [None] * 9 == [check["works"] for check in document["checks"]]  # type: ignore[index, attr-defined]
     assert seconds < HEALTH_SECONDS + 2
-    assert 8 == calls
+    # aiohttp itself asks once more where a kept connection was reset.
+    assert calls in (8, 9)
 
 
 async def test_health_names_the_role_that_is_missing_for_the_queue() -> None:

@@ -236,6 +236,6 @@ def _alert_names(
         if user := resolved_user(asked, policy):
             sam, dns = fold(user.sam_account_name), fold(user.domain_name)
             netbios = [name for name, domain in policy.domains.items() if fold(domain) == dns]
-            names |= {fold(user.user_principal_name), fold(user.sid), fold(user.mail), sam}
+            names |= {fold(user.id), fold(user.user_principal_name), fold(user.sid), fold(user.mail), sam}
             names |= {f"{domain}\\{sam}" for domain in (*netbios, dns) if domain and sam}
     return frozenset(name for name in names if name)

@@ -31,7 +31,8 @@ def is_scheduler(event: ProcessEvent, policy: Policy) -> bool:
         return False
     words = fold(event.acting_process_command_line).replace('"', " ").split()
     if words:
-        return ("-s", "schedule") in pairwise(words)
+        services = [name for switch, name in pairwise(words) if switch == "-s"]
+        return services == ["schedule"]
     if fold(event.event_product.strip()) != _NO_PARENT_COMMAND_LINE:
         return False
     actor = actor_of(event, policy)

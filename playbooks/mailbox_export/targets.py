@@ -18,6 +18,9 @@ _WEB_FOLDERS = frozenset(
     {"inetpub", "wwwroot", "aspnet_client", "httpproxy", "clientaccess", "owa", "ecp", "oab"}
 )
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "loopback", "ip6-localhost", "."})
+_DEVICE_PREFIX = re.compile(r"\\\\[?.]\\unc\\", re.IGNORECASE)
+_SHORT_NAME = re.compile(r"(.{1,6})~\d{1,6}")
+"""The 8.3 spelling that Windows gives a long name: up to six of its letters and a number."""
 _BAD_CHARACTERS = re.compile(r'[\x01-\x1f<>"|?*]')
 
 
@@ -78,7 +81,7 @@ def read_target(value: Value, policy: Policy) -> Target:
         server=_whole_name(fold(server), policy),
         components=components,
         unc=slashed.startswith("\\\\") and bool(server) and len(components) >= 2,
-        literal_enough=_is_literal_enough(value),
+        literal_enough=_is_literal_enough(value) and HOLE not in "".join((server, *components[:1])),
     )
 
 
@@ -94,13 +97,21 @@ def parse_root(text: str, policy: Policy) -> Root:
 
 def target_flags(target: Target, policy: Policy) -> tuple[tuple[str, str], ...]:
     """Red flags of a path as pairs of code and words (policy, section 4: `target_*`)."""
+    plain = _without_device_prefix(target, policy)
     found = (
         ("target_not_pst", _not_pst(target)),
         ("target_web_root", _web_root(target)),
-        ("target_admin_share", _admin_share(target)),
+        ("target_admin_share", _admin_share(plain)),
         ("target_untrusted_host", _untrusted_host(target, policy)),
     )
     return tuple((code, words) for code, words in found if words)
+
+
+def _without_device_prefix(target: Target, policy: Policy) -> Target:
+    r"""The path that `\\?\UNC\server\share` stands for, so that the prefix hides no share."""
+    text = target.text.replace("/", "\\")
+    plain = _DEVICE_PREFIX.sub(lambda _: "\\\\", text, count=1)
+    return target if plain == text else replace(read_target(Value((plain,)), policy), text=target.text)
 
 
 def _whole_name(server: str, policy: Policy) -> str:
@@ -122,6 +133,8 @@ def _not_pst(target: Target) -> str:
     name = target.components[-1] if target.components else target.text
     if name.endswith(HOLE):
         return ""
+    if target.text.endswith(("\\", "/")):
+        return f"{target.text} names a folder, not a .pst file"
     if ":" in "".join(target.components[1:]):
         return f"{target.text} names a stream or a drive, not a plain .pst file"
     return "" if fold(name).endswith(".pst") else f"{target.text} does not end in .pst"
@@ -129,7 +142,10 @@ def _not_pst(target: Target) -> str:
 
 def _web_root(target: Target) -> str:
     folders = {fold(component.rstrip(". $")) for component in target.components}
-    hits = sorted(folders & _WEB_FOLDERS)
+    shortened = {short[1] for folder in folders if (short := _SHORT_NAME.fullmatch(folder))}
+    hits = sorted(
+        web for web in _WEB_FOLDERS if web in folders or (len(web) > 8 and web[:6] in shortened)
+    )
     return f"{target.text} lies below the web folder {hits[0]}" if hits else ""
 
 
@@ -167,7 +183,7 @@ def _is_dotted(component: str) -> bool:
 def _is_loopback(server: str) -> bool:
     address = _address(server)
     return (
-        server.rstrip(".") in _LOOPBACK_NAMES
+        server.partition("@")[0].rstrip(".") in _LOOPBACK_NAMES
         or server == "."
         or (address is not None and address.is_loopback)
     )

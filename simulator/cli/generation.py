@@ -14,7 +14,7 @@ from simulator.cli.console import AsJson, err, explained, out, print_json
 from simulator.errors import PlanError
 from simulator.generate import Summary
 from simulator.generate import generate as generate_folder
-from simulator.plan import Choices, Format
+from simulator.plan import Choices, Format, Plan
 
 SETTLED_DAY = date(2025, 11, 17)
 """A Monday that is long past: the playbook decides only once an activity's window is over."""
@@ -32,14 +32,14 @@ Examples:
 
     python -m simulator generate --seed 7 --out out/one --attacks dark_halo,proxyshell --benign 0
 
-    python -m simulator generate --seed 7 --out out/lake --days 28 --events 10000000 --format parquet --partition
+    python -m simulator generate --out out/lake --days 28 --events 10000000 --format parquet --partition
 
-    python -m simulator generate --seed 7 --out out/big --days 28 --events 10000000 --shard 3/16
+    python -m simulator generate --out out/big --days 28 --events 10000000 --shard 3/16
 
-    python -m simulator generate --seed 7 --out out/new --days 7 --end now
+    python -m simulator generate --out out/new --days 7 --end now
 
-All shards of a run, one after the other, are the run (a CSV file repeats its titles). With --partition each day
-(UTC) has a folder: events/day=2025-11-17/part-000.parquet. `replay` reads runs that are whole and in one file.
+All shards of a run, one after the other, are the run (each CSV file has its titles). With --partition each
+day (UTC) has a folder: events/day=2025-11-17/part-000.parquet. `replay` reads whole runs in one file.
 """
 
 
@@ -103,7 +103,7 @@ make_activity.__doc__ = _HELP
 def make_folder(folder: Path, *, seed: int, choices: Choices) -> Summary:
     """Generates. Raises InputRefused where the plan cannot be carried out, or OSError."""
     try:
-        with _bar(choices.get("events", 0)) as told:
+        with _bar(Plan(seed=seed, **choices).events) as told:
             return generate_folder(seed, out=folder, told=told, **choices)
     except PlanError as refused:
         raise InputRefused([Problem(file="generate", message=str(refused))]) from None

@@ -20,6 +20,7 @@ from playbooks.mailbox_export.command_line.powershell_values import Runner, call
 
 _DROPPED = "`" + SINGLE_QUOTES + DOUBLE_QUOTES
 _DASH = str.maketrans(dict.fromkeys(DASHES, "-"))
+_PLAIN_NAMES = frozenset({"command_name", "path_command_name", "path_command_name_token"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ def command_name(node: Node, aliases: dict[str, str], scope: Scope, runner: Runn
     inner = shown.children[0] if shown.type == "command_name_expr" else shown
     if inner.type == "path_command_name" and inner.child_count == 1:
         inner = inner.children[0]
-    if inner.type in {"command_name", "path_command_name"} and "$" not in runner.source.cut(inner):
+    if inner.type in _PLAIN_NAMES and "$" not in runner.source.cut(inner):
         return _named(runner.source.cut(inner), aliases)
     bound = evaluate(inner, scope, runner)
     if isinstance(bound, Block):

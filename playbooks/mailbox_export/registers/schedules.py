@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -52,7 +52,8 @@ class Schedule:
         for day in (today - timedelta(days=back) for back in range(3)):
             if self.runs_on(day):
                 for start, end in self.windows:
-                    yield self._instant(day, start), self._instant(day, end if end > start else end + 1440)
+                    last = end if end > start else end + _DAY_MINUTES
+                    yield min(self._instants(day, start)), max(self._instants(day, last))
 
     def reaches(self, moment: datetime) -> bool:
         """True from the start of a window until the grace after its end."""
@@ -62,11 +63,12 @@ class Schedule:
         """True where `earlier` lies in a window whose grace is over at `moment`."""
         return any(start <= earlier < end and moment > end + GRACE for start, end in self.occurrences(moment))
 
-    def _instant(self, day: date, minutes: int) -> datetime:
-        """The moment of a local time; of a time that comes twice, the first."""
+    def _instants(self, day: date, minutes: int) -> tuple[datetime, datetime]:
+        """The moments of a local time: two where the clock shows it twice, or jumps over it."""
         local = day + timedelta(days=minutes // _DAY_MINUTES)
         clock = time(minutes % _DAY_MINUTES // 60, minutes % 60)
-        return datetime.combine(local, clock, tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
+        first = datetime.combine(local, clock, tzinfo=self.zone)
+        return first.astimezone(UTC), first.replace(fold=1).astimezone(UTC)
 
 
 def weekday_and_time(moment: datetime, zone: ZoneInfo) -> str:
