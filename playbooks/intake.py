@@ -28,9 +28,9 @@ _INCIDENT_ID = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SAFE_ID = re.compile(r"/subscriptions/[\w.()/-]+", re.IGNORECASE | re.ASCII)
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_NO_BRACKETS = re.compile(r"[^][{}]+")
-_ONE_KIND = str.maketrans("{}", "[]")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 # Only these escapes can bring a NUL or half of a surrogate pair into a text that was UTF-8.
 _BAD_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _ALERT_ID = re.compile(r"[0-9A-Za-z_.-]{1,128}", re.ASCII)
@@ -78,7 +78,7 @@ def parse_object(body: bytes) -> dict[str, object]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise RequestRefused(400, "body_not_json", "The body is not UTF-8 text.") from None
-    if _is_too_deep(text):
+    if _is_too_deep(body):
         raise RequestRefused(400, "body_too_deep", f"The body is nested deeper than {MAX_DEPTH} levels.")
     try:
         document = json.loads(
@@ -150,15 +150,15 @@ def _read_alert(document: dict[str, object], allowed: tuple[tuple[str, str], ...
     raise _not_allowed()
 
 
-def _is_too_deep(text: str) -> bool:
-    """Whether brackets outside strings nest deeper than MAX_DEPTH; read before parsing, which recurses.
+def _is_too_deep(body: bytes) -> bool:
+    """Whether brackets outside strings nest deeper than MAX_DEPTH; looked at before parsing, which recurses.
 
     Innermost pairs are taken away level by level, which costs a tenth of a walk over every character.
     """
-    brackets = _NO_BRACKETS.sub("", _STRING.sub("", text)).translate(_ONE_KIND)
+    brackets = _STRING.sub(b"", body).translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
-        brackets = brackets.replace("[]", "")
-    return "[]" in brackets or brackets.count("[") > MAX_DEPTH
+        brackets = brackets.replace(b"[]", b"")
+    return b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -4,15 +4,17 @@ Everything that is not printable ASCII is written as an escape, so that no quote
 bidirectional character can end a literal or hide what follows. (KQL reference, "The string data type".)
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+_TO_ESCAPE = re.compile(r'[^ -~]|["\\]')
 _NAMED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def text(value: str) -> str:
     """A string literal."""
-    return '"' + "".join(map(_escaped, value)) + '"'
+    return '"' + _TO_ESCAPE.sub(lambda found: _escaped(found[0]), value) + '"'
 
 
 def texts(values: Iterable[str]) -> str:
@@ -28,6 +30,4 @@ def moment(value: datetime) -> str:
 def _escaped(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
-    if " " <= character <= "~":
-        return character
     return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"

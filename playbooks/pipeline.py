@@ -92,7 +92,7 @@ class Attempt:
 
 
 async def triage[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome:
-    """Triage one incident. Raises SourceError where the delivery should be repeated, NotThere if it is gone."""
+    """Triage one incident. Raises SourceError for another delivery, NotThere if it is gone."""
     for _ in range(DECISIONS_PER_ATTEMPT):
         try:
             outcome = await _decide_once(playbook, world, attempt)

@@ -2,10 +2,12 @@
 
 Sentinel comments hold at most 30,000 characters and are shown as HTML, in some places as Markdown too;
 a task description holds 3,000. Every outside character that either would read as markup becomes a
-numeric entity, and invisible or direction-changing characters are named, so text stays text.
+numeric entity, invisible or direction-changing characters are named, and letters that pass for others have
+their name beside them, so text stays text and no name looks like another.
 """
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
@@ -21,13 +23,45 @@ RECORD_MARK = "triage-record:"
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WORD = re.compile(r"\w+")
+_LATIN = re.compile(r"[A-Za-z]")
+_ALPHABETS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "GEORGIAN")
 
 
 def inert(text: object) -> Markup:
     """Any outside text as HTML that shows it as typed and does nothing else; what is inert stays as it is."""
     if isinstance(text, Markup):
         return text
-    return Markup("".join(map(_inert_character, str(text))))  # noqa: S704 - each character is escaped here
+    written = str(text)
+    odd = frozenset[int]() if written.isascii() else _lookalikes(written)
+    parts = (_inert_character(one) + _named(one) * (place in odd) for place, one in enumerate(written))
+    return Markup("".join(parts))  # noqa: S704 - each character is escaped here
+
+
+def _lookalikes(text: str) -> frozenset[int]:
+    """Places of letters that pass for ASCII: of another alphabet in a Latin word, or a form of the letter."""
+    return frozenset(
+        word.start() + place
+        for word in _WORD.finditer(text)
+        if not word[0].isascii()
+        for place in _odd_places(word[0], is_latin=_LATIN.search(word[0]) is not None)
+    )
+
+
+def _odd_places(word: str, *, is_latin: bool) -> list[int]:
+    return [
+        place
+        for place, letter in enumerate(word)
+        if not letter.isascii()
+        and (
+            unicodedata.normalize("NFKC", letter).isascii()
+            or (is_latin and unicodedata.name(letter, "").startswith(_ALPHABETS))
+        )
+    ]
+
+
+def _named(character: str) -> str:
+    return f"&#91;U&#43;{ord(character):04X}&#93;"
 
 
 def _inert_character(character: str) -> str:
@@ -36,7 +70,7 @@ def _inert_character(character: str) -> str:
     if character == " " or (character.isascii() and character.isprintable()):
         return character
     if unicodedata.category(character) in _INVISIBLE or character.isspace():
-        return f"&#91;U&#43;{ord(character):04X}&#93;"
+        return _named(character)
     return character
 
 

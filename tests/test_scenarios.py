@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from fakes import fake_event, fake_incident, fake_policy, fake_sources, later_ev
 from playbooks.mailbox_export import PLAYBOOK, reason_codes
 from playbooks.mailbox_export.scenarios import (
     ATTACKS,
+    CIRCUMSTANTIAL_MISSES,
     CLOSABLE,
     NEAR_MISSES,
     OPEN_WORK,
     SCENARIOS,
+    Circumstance,
     Expected,
     Kind,
     Scenario,
@@ -24,8 +28,10 @@ from playbooks.mailbox_export.scenarios import (
     slots_of,
 )
 from playbooks.mailbox_export.scenarios.benign import COMPLIANCE_JOB
+from playbooks.mailbox_export.scenarios.circumstances import CircumstantialMiss
 from playbooks.mailbox_export.scenarios.flaws import reworded
-from playbooks.model import Close, Verdict
+from playbooks.mailbox_export.who.accounts import runner_of
+from playbooks.model import Close, LoggedAlert, Verdict
 from simulator.activity.placing import place
 from simulator.activity.sequences import Sequence, perform
 from simulator.organisation import FIRST_DAY, Organisation, organise
@@ -48,22 +54,72 @@ def performed(
     return list(perform(place(scenarios, organisation, days=DAYS, seed=seed), organisation, seed=seed))
 
 
-async def judged(sequence: Sequence, organisation: Organisation = ORGANISATION) -> Verdict:
+async def judged(
+    sequence: Sequence,
+    organisation: Organisation = ORGANISATION,
+    *,
+    circumstance: Circumstance | None = None,
+) -> Verdict:
     """The verdict on one sequence alone, from evidence gathered out of its rows."""
-    tenant: dict[str, Any] = organisation.tenant()
+    tenant = around(circumstance, sequence) if circumstance else organisation.tenant()
     events = [fake_event(row) for row in sequence.rows]
     halves = [
         event for event in events if re.search(r"ExportRequest|-enc ", event.target_process_command_line)
     ]
     start, end = halves[0].time, halves[-1].time
+    later = [] if circumstance is Circumstance.LOGS_BEHIND else [later_event(end + timedelta(minutes=61))]
     evidence = await PLAYBOOK.gather(
         fake_incident(hosts=[sequence.placement.machine.fqdn], start=start, end=end),
         fake_sources(
-            tenant, [*events, later_event(end + timedelta(minutes=61))], asked_at=end + timedelta(hours=6)
+            tenant,
+            [*events, *later],
+            asked_at=end + timedelta(hours=6),
+            alerts=[alert_before(sequence)] if circumstance is Circumstance.OTHER_ALERT else (),
+            closes=99 if circumstance is Circumstance.MANY_CLOSES else 0,
         ),
         fake_policy(tenant),
     )
     return PLAYBOOK.decide(evidence).verdict
+
+
+def around(circumstance: Circumstance, sequence: Sequence) -> dict[str, Any]:
+    """The organisation as the circumstance has it."""
+    tenant: dict[str, Any] = deepcopy(ORGANISATION.tenant())
+    lists, first = tenant["watchlists"], fake_event(sequence.rows[0])
+    runner = runner_of(first, fake_policy(tenant)).name
+    match circumstance:
+        case Circumstance.ROW_CHANGED:
+            moment = f"{first.time - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+            lists["MailboxExportJobs"] = [row | {"_updated": moment} for row in lists["MailboxExportJobs"]]
+        case Circumstance.ROW_UNREADABLE:
+            lists["MailboxExportJobs"] = [row | {"ValidUntil": "?"} for row in lists["MailboxExportJobs"]]
+        case Circumstance.REGISTER_MISSING:
+            del lists["EDiscoveryCases"]
+        case Circumstance.LEAVER_LISTED:
+            lists["TerminatedEmployees"] = [{"User Identifier": runner}]
+        case Circumstance.NOT_SYNCHRONISED:
+            tenant["users"] = [
+                user
+                for user in tenant["users"]
+                if (user.get("onPremisesSamAccountName") or "").lower() != runner
+            ]
+        case _:
+            pass
+    return tenant
+
+
+def alert_before(sequence: Sequence) -> LoggedAlert:
+    """Another product's alert on the scenario's host, two hours before it starts."""
+    machine = sequence.placement.machine.fqdn.lower()
+    return LoggedAlert(
+        time=fake_event(sequence.rows[0]).time - timedelta(hours=2),
+        system_alert_id="another",
+        name="Web shell",
+        product="Another product",
+        rule_ids=frozenset(),
+        host_names=frozenset({machine}),
+        account_names=frozenset(),
+    )
 
 
 def test_names_are_unique_and_plain() -> None:
@@ -193,3 +249,39 @@ async def test_no_attack_closes_whatever_records_it(attack: Scenario, source: So
     verdict = await judged(performed(replace(attack, sources=(source,)))[0])
 
     assert not isinstance(verdict, Close)
+
+
+@pytest.mark.parametrize("miss", CIRCUMSTANTIAL_MISSES, ids=lambda miss: miss.scenario.name)
+async def test_honest_commands_stay_open_for_what_lies_around_them(miss: CircumstantialMiss) -> None:
+    """The same commands close without the circumstance, and name its reason with it."""
+    sequence = performed(miss.scenario)[0]
+
+    assert isinstance(await judged(sequence), Close)
+    verdict = await judged(sequence, circumstance=miss.circumstance)
+    assert not isinstance(verdict, Close)
+    assert set(miss.scenario.reasons) <= {reason.code for reason in verdict.reasons}
+
+
+def test_every_reason_code_is_shown_by_a_scenario() -> None:
+    """A code that no worked example names is a code that nobody can look up in one."""
+    examples = (*SCENARIOS, *(miss.scenario for miss in CIRCUMSTANTIAL_MISSES))
+    shown = {code for scenario in examples for code in (*scenario.scenarios, *scenario.reasons)}
+
+    assert set(reason_codes.ORDER) == shown
+
+
+def test_every_reason_code_is_in_the_triage_guide_and_every_code_there_exists() -> None:
+    """The guide's two tables: scenarios, and reasons with their kind. Three are written by the chain."""
+    folder = Path(reason_codes.__file__).parent
+    guide = (folder / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (red flag|against|not checked) \|", guide, re.MULTILINE))
+    scenarios = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", guide.split("## Investigate")[0], re.MULTILINE
+    )
+    by_chain = {"reopened", "close_refused", "triage_failed"}
+    chain = "".join(path.read_text(encoding="utf-8") for path in folder.parent.glob("*.py"))
+
+    assert set(reason_codes.SCENARIOS) == set(scenarios)
+    assert {*reason_codes.RED_FLAGS, *reason_codes.FURTHER_REASONS} | by_chain == set(told)
+    assert set(reason_codes.RED_FLAGS) == {code for code, kind in told.items() if kind == "red flag"}
+    assert by_chain == {code for code in by_chain if f'"{code}"' in chain}

@@ -1,4 +1,4 @@
-# ruff: noqa: T201 - a command line
+# ruff: noqa: INP001, T201 - a script, not a package
 """Long runs of the fault suite: `python tools/chaos.py --seed 7 --runs 20000`.
 
 Runs every level of `tests/faults`, prints progress and a summary, and ends with 1 where an invariant
@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
 def _tell(tally: Tally) -> None:
     rate = tally.runs / tally.seconds if tally.seconds else 0
     print(
-        f"{'':20} {tally.runs:,} runs, {tally.closes:,} closes, {tally.seconds:,.1f} s ({rate:,.0f} a second), "
+        f"{'':20} {tally.runs:,} runs, {tally.closes:,} closes, {tally.seconds:,.1f} s ({rate:,.0f}/s), "
         f"{len(tally.violations)} violations",
         flush=True,
     )
@@ -96,7 +96,8 @@ def _replay(text: str) -> int:
         print(f"{number:4} {step}")
     for one in trace.deliveries:
         print(
-            f"delivery {one.number}: message {one.message}, count {one.count}, {one.ending}, {one.calls} calls"
+            f"delivery {one.number}: message {one.message}, count {one.count}, "
+            f"{one.ending}, {one.calls} calls"
         )
     for frame in trace.frames:
         print(

@@ -8,7 +8,7 @@ lost or doubled. Prints a table. Exit status: 0 the promise held, 1 it did not, 
 All of it runs on loopback: two Functions hosts with `function_app.py` unchanged share a queue file, and the
 local workspace in this process plays Sentinel, Graph and Log Analytics. That one process, which evaluates
 some ten KQL questions an incident, is what bounds the speed.
-"""
+"""  # noqa: INP001 - a script, not a package
 
 import argparse
 import asyncio
@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +110,7 @@ def order_faults(workspace: LocalWorkspace, *, calls: int, weather: Weather) -> 
     rng = random.Random(weather.seed)  # noqa: S311 - a seeded run, not cryptography
     for number in range(1, calls):
         if rng.random() < weather.faults:
-            workspace.before_call(number, lambda fault=faults_of(rng): strike(workspace, fault))
+            workspace.before_call(number, partial(strike, workspace, faults_of(rng)))
 
 
 def strike(workspace: LocalWorkspace, fault: Fault) -> None:
@@ -220,17 +221,18 @@ def broken(left: Left, *, closable: bool) -> list[str]:
 
 
 def make_folder(out: Path, *, incidents: int, seed: int) -> Folder:
-    """A generated folder with about so many incidents, half of them closable."""
-    closable = incidents // 2
+    """A generated folder with about so many incidents; what happens close together becomes one of them."""
+    sequences = incidents + incidents // 20
+    closable = sequences // 2
     generate(
         seed,
         out=out,
         start=FIRST_DAY.replace(year=FIRST_DAY.year - 1),
-        days=max(6, incidents // 12),
+        days=max(6, sequences // 12),
         users=max(200, incidents),
         hosts=max(80, incidents // 2),
         events=incidents * 40,
-        attacks=incidents - closable,
+        attacks=sequences - closable,
         benign=closable,
     )
     return read_folder(out)

@@ -95,6 +95,12 @@ def parse_root(text: str, policy: Policy) -> Root:
     return Root(target.server, target.folded[:-1])
 
 
+def is_trusted_server(name: str, policy: Policy) -> bool:
+    """True for a host name, short or full, within the trusted DNS suffixes of file servers."""
+    server = _whole_name(fold(name.strip()), policy)
+    return is_host_name(server) and _has_trusted_suffix(server, policy)
+
+
 def target_flags(target: Target, policy: Policy) -> tuple[tuple[str, str], ...]:
     """Red flags of a path as pairs of code and words (policy, section 4: `target_*`)."""
     plain = _without_device_prefix(target, policy)
@@ -143,9 +149,7 @@ def _not_pst(target: Target) -> str:
 def _web_root(target: Target) -> str:
     folders = {fold(component.rstrip(". $")) for component in target.components}
     shortened = {short[1] for folder in folders if (short := _SHORT_NAME.fullmatch(folder))}
-    hits = sorted(
-        web for web in _WEB_FOLDERS if web in folders or (len(web) > 8 and web[:6] in shortened)
-    )
+    hits = sorted(web for web in _WEB_FOLDERS if web in folders or (len(web) > 8 and web[:6] in shortened))
     return f"{target.text} lies below the web folder {hits[0]}" if hits else ""
 
 
@@ -162,7 +166,6 @@ def _admin_share(target: Target) -> str:
 def _untrusted_host(target: Target, policy: Policy) -> str:
     """The first thing that keeps a path from being a plain one on a trusted file server."""
     text, server = target.text, target.server
-    suffixes = tuple(f".{fold(suffix.strip('.'))}" for suffix in policy.file_server_suffixes)
     odd = _BAD_CHARACTERS.search("".join(target.components)) is not None or not is_host_name(server)
     faults = (
         (not target.unc, f"{text} is not a UNC path of a server and a share"),
@@ -170,9 +173,13 @@ def _untrusted_host(target: Target, policy: Policy) -> str:
         ("davwwwroot" in target.folded or "@" in server, f"{text} is a WebDAV address"),
         (_address(server) is not None, f"{server} is an IP address, not the name of a file server"),
         (odd, f"{text} holds characters that no server or file name has"),
-        (not server.endswith(suffixes), f"{server} is outside the trusted DNS suffixes"),
+        (not _has_trusted_suffix(server, policy), f"{server} is outside the trusted DNS suffixes"),
     )
     return next((words for fault, words in faults if fault), "")
+
+
+def _has_trusted_suffix(server: str, policy: Policy) -> bool:
+    return server.endswith(tuple(f".{fold(suffix.strip('.'))}" for suffix in policy.file_server_suffixes))
 
 
 def _is_dotted(component: str) -> bool:

@@ -18,7 +18,7 @@ from simulator.columns.in_order import in_order
 from simulator.columns.known import Known
 from simulator.columns.tables import GUIDS, UIDS, Tabulator, tabulator
 
-_GROUP = 16
+_GROUP = 8
 """Batches in a row group."""
 _DAY = 86_400_000
 _PRUNED_BY = ("TimeGenerated",)

@@ -39,7 +39,8 @@ class _Dictionary:
 
     def column(self, which: Numbers) -> pa.DictionaryArray:
         """The column of rows with these contexts (or commands)."""
-        return pa.DictionaryArray.from_arrays(pa.array(self.codes[which]), self.values, safe=False)
+        codes = self.codes.take(which) if len(self.values) > 1 else np.zeros(which.size, dtype=np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(codes), self.values, safe=False)
 
 
 def _dictionary(texts: Iterable[str]) -> _Dictionary:

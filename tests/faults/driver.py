@@ -1,4 +1,4 @@
-"""Drives the product through one schedule: posts, deliveries, redeliveries, poison, copies, kills, the sweep."""
+"""Drives the product through one schedule: posts, deliveries, poison, copies, kills, the sweep."""
 
 import asyncio
 import json
@@ -22,6 +22,8 @@ ATTEMPT: ContextVar[int] = ContextVar("attempt_number", default=0)
 HORIZON = timedelta(minutes=75)
 """How long an outage without end is watched: twice through every attempt and the poison queue."""
 MOST_DELIVERIES = 400
+LONGEST = timedelta(hours=8)
+"""Beyond every wait, retry and clock jump of a schedule: what is not at rest by then never will be."""
 MOST_CALLS = 300
 ACCEPTED, REPEATED = 202, 5
 
@@ -160,6 +162,7 @@ class Run:
 
     async def drain(self, *, until: datetime | None = None) -> None:
         """Delivers what there is, in order of time, until nothing is left or `until` is reached."""
+        begun = self.stage.now
         for _ in range(MOST_DELIVERIES):
             while self.owed:
                 self.owed -= 1
@@ -167,8 +170,10 @@ class Run:
             message = self.queue.next()
             if message is None or (until is not None and message.visible > until):
                 return
+            if self.stage.now - begun > LONGEST:
+                break
             await self.deliver(message)
-        self.stage.trace.broke("I11", f"more than {MOST_DELIVERIES} deliveries")
+        self.stage.trace.broke("I11", "the queue does not come to rest")
         self.queue.messages.clear()
 
     async def deliver(self, message: Message) -> None:

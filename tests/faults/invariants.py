@@ -107,7 +107,7 @@ def _unseen(trace: Trace) -> None:
 
 
 def _once(trace: Trace) -> None:
-    """Ids follow from incident, alert set and kind alone; one comment and task for each, one of each label."""
+    """Ids follow from incident, alert set and kind alone; one comment, task and label for each."""
     sets = {frame.alert_ids for frame in trace.frames}
     allowed = {
         part: {
@@ -120,7 +120,7 @@ def _once(trace: Trace) -> None:
     strange: set[UUID] = (set(trace.comments) - allowed["comment"]) | (set(trace.tasks) - allowed["task"])
     if strange:
         trace.broke("I6", f"{len(strange)} comments or tasks under ids that do not follow from the decision")
-    unread = {uuid5(NAMESPACE_URL, "|".join((trace.incident_key, kind, "comment"))) for kind in KINDS}
+    unread = {uuid5(NAMESPACE_URL, f"{trace.incident_key}|{kind}|comment") for kind in KINDS}
     known = [text for name, text in trace.comments.items() if name not in unread]
     kinds = Counter(map(kind_of_comment, known))
     if crowded := [kind for kind, number in kinds.items() if number > len(sets)]:

@@ -1,4 +1,4 @@
-"""The ports in memory, strict: etags, full replace, limits; every call is a numbered step that may be struck."""
+"""The ports in memory, strict: etags, full replace; every call is a numbered step that may be struck."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -18,7 +18,10 @@ class Strike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """One run. `down` names calls that never answer, `minutes` for how long (0: for ever), `how` in which way."""
+    """One run. `down` names calls that never answer.
+
+    `minutes` says for how long (0: for ever), `how` in which way, `posts` how often it is handed over.
+    """
 
     world: str
     strikes: tuple[Strike, ...] = ()

@@ -65,6 +65,8 @@ class Export:
     parameters: frozenset[str] = frozenset()
     filters: tuple[str, ...] = ()
     """Content, folder and subject filters and source or target folders, as written."""
+    remote_host: Value | None = None
+    """`-RemoteHostName`: the export goes through a host of another organisation."""
     record_suppressed: bool = False
     """`-CompletedRequestAgeLimit` 0 in any spelling (`0`, `0.00:00:00`, `00:00:00`), or unfixed."""
     what_if: bool = False

@@ -53,9 +53,10 @@ _HARMLESS = words(
     get-rolegroupmember get-service get-smbshare get-timezone get-unique get-user get-variable
     get-winevent get-wmiobject group-object join-path measure-command measure-object new-timespan
     out-default out-host out-null out-string pop-location push-location receive-job resolve-path
-    resume-mailboxexportrequest select-object select-string set-adserversettings set-executionpolicy set-location set-strictmode
-    sort-object split-path start-sleep suspend-mailboxexportrequest test-connection test-path wait-job
-    wait-process where-object write-debug write-error write-eventlog write-host write-information
+    resume-mailboxexportrequest select-object select-string set-adserversettings set-executionpolicy
+    set-location set-strictmode sort-object split-path start-sleep suspend-mailboxexportrequest
+    test-connection test-path wait-job wait-process where-object write-debug write-error write-eventlog
+    write-host write-information
     write-output write-progress write-verbose write-warning"""
 )
 _RUNS_TEXT = frozenset({"invoke-expression", "set-alias", "new-alias", "import-alias"})

@@ -27,6 +27,8 @@ def export_of(binding: Binding, feed: Bound | None, text: str) -> Export:
         binding.problems.append("no mailbox is named")
     if target is None:
         binding.problems.append("no -FilePath is named")
+    if "ComplianceStorePath" in binding.given:
+        binding.problems.append("-ComplianceStorePath names another target")
     return Export(
         mailboxes=mailboxes,
         target=target,
@@ -34,6 +36,7 @@ def export_of(binding: Binding, feed: Bound | None, text: str) -> Export:
         batch_name=_value(binding, "BatchName"),
         parameters=frozenset(binding.given),
         filters=tuple(f"-{name} {binding.given[name].text}" for name in _FILTERS if name in binding.given),
+        remote_host=_value(binding, "RemoteHostName"),
         record_suppressed=_is_suppressed(binding),
         what_if=is_on(binding, "WhatIf"),
         text=text,

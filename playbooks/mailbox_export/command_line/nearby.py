@@ -61,7 +61,8 @@ def _commands(text: str, process_name: str) -> tuple[OtherCommand, ...]:
     # The program as the system names it: the first word of a command line is the caller's to choose.
     arguments = split_arguments(text).arguments
     ran = OtherCommand(name=base_name(process_name), arguments=arguments[1:], text=text)
-    return (ran, *read_command_line(text, process_name=process_name).others)
+    called = OtherCommand(name=arguments[0] if arguments else "", arguments=arguments[1:], text=text)
+    return (ran, called, *read_command_line(text, process_name=process_name).others)
 
 
 def _code(command: OtherCommand) -> str | None:
@@ -77,7 +78,8 @@ def _makes_share(words: list[str]) -> bool:
 
 
 def _changes_task(words: list[str]) -> bool:
-    return any(word.lstrip("-/") in {"create", "change"} and word[:1] in "-/" for word in words)
+    switches = [word.replace("-", "/", 1) if word.startswith("-") else word for word in words]
+    return any(part in {"create", "change"} for word in switches for part in word.split("/")[1:])
 
 
 def _makes_service(words: list[str]) -> bool:

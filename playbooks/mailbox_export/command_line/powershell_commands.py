@@ -239,6 +239,14 @@ def _word(call: Call, argument: Argument) -> str:
     return f"-{argument.name}:{value.shown}" if argument.name else value.shown
 
 
+def _invoke(call: Call) -> Bound:
+    """`Invoke-Expression` of a text that is fixed: what it runs is read as well."""
+    for bound in (call.feed, *(argument.bound for argument in call.arguments)):
+        if isinstance(bound, Value) and bound.literal:
+            call.reader.gathered.wait(script=bound.literal)
+    return _plain(call)
+
+
 def _start(call: Call) -> Bound:
     """`Start-Process powershell -ArgumentList ...`: the list is joined with blanks."""
     binding = bind(_START_PROCESS, call.arguments)
@@ -260,4 +268,5 @@ _PARTS: dict[str, Callable[[Call], Bound]] = {
     "set-alias": _alias,
     "new-alias": _alias,
     "start-process": _start,
+    "invoke-expression": _invoke,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from tree_sitter import Node
 
@@ -22,7 +23,8 @@ _STATUSES = {
 _EQUAL = frozenset({"eq", "ieq", "ceq"})
 _AMONG = frozenset({"in", "iin", "cin"})
 _HOLDS = frozenset({"contains", "icontains", "ccontains"})
-_FIELDS = frozenset({"status", "name", "batchname", "requestguid"})
+_LIKE = frozenset({"like", "ilike"})
+_FIELDS = frozenset({"name", "batchname", "requestguid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,13 @@ def read_statuses(values: Sequence[Value]) -> frozenset[str] | None:
     """The statuses in Microsoft's spelling, or None where one of them is none or is not fixed."""
     known = [_STATUSES.get((value.literal or "").lower()) for value in values]
     return frozenset(name for name in known if name) if known and all(known) else None
+
+
+def _statuses_like(pattern: str | None) -> frozenset[str] | None:
+    """The statuses that a wildcard pattern lets pass; none where it holds more than stars and letters."""
+    if pattern is None or not pattern.replace("*", "").isalpha():
+        return None
+    return frozenset(name for folded, name in _STATUSES.items() if fnmatchcase(folded, pattern.lower()))
 
 
 def read_condition(
@@ -153,14 +162,23 @@ def _field(node: Node, runner: Runner) -> str:
     return name.strip() if owner.strip() in {"$_", "$psitem"} else ""
 
 
+def _status_compared(operator: str, values: Sequence[Value]) -> Condition:
+    if operator in _LIKE and len(values) == 1:
+        statuses = _statuses_like(values[0].literal)
+    elif operator in _AMONG or (operator in _EQUAL and len(values) == 1):
+        statuses = read_statuses(values)
+    else:
+        statuses = None
+    return Condition(statuses=statuses) if statuses else _UNREAD
+
+
 def _compared(field: str, operator: str, values: Sequence[Value]) -> Condition:
     field = field.lower()
+    if field == "status":
+        return _status_compared(operator, values)
     fits = operator in _AMONG or (operator in _EQUAL and len(values) == 1)
     if not fits or field not in _FIELDS:
         return _UNREAD
-    if field == "status":
-        statuses = read_statuses(values)
-        return _UNREAD if statuses is None else Condition(statuses=statuses)
     if len(values) != 1:
         return _UNREAD
     match field:

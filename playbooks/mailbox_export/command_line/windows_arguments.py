@@ -6,7 +6,9 @@ for doubled quotes inside a quoted argument; those are reported, because program
 
 from dataclasses import dataclass
 
-BLANKS = " \t\r\n\v\f"
+BLANKS = " \t"
+"""What separates arguments. A line end does not: it is a part of an argument, and ends a comment in it."""
+_BEHIND_PROGRAM = BLANKS + "\r\n\v\f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class _Cursor:
 
 def split_arguments(text: str) -> SplitLine:
     """Split a whole command line; the first argument is the program, which knows no backslash rule."""
-    program, cursor, unterminated = _program(text.lstrip(BLANKS))
+    program, cursor, unterminated = _program(text.lstrip(_BEHIND_PROGRAM))
     return _split_rest(cursor, (program,) if program or cursor.text else (), unterminated=unterminated)
 
 
@@ -64,7 +66,7 @@ def _program(text: str) -> tuple[str, _Cursor, bool]:
         end = text.find('"', 1)
         stop = len(text) if end < 0 else end
         return text[1:stop], _Cursor(text, stop + 1), end < 0
-    stop = next((place for place, letter in enumerate(text) if letter in BLANKS), len(text))
+    stop = next((place for place, letter in enumerate(text) if letter in _BEHIND_PROGRAM), len(text))
     return text[:stop], _Cursor(text, stop), False
 
 

@@ -75,6 +75,8 @@ def _unknown(identity: Identity, scene: Scene) -> str:
         return "The event names no account that ran it"
     if identity.disagreement or identity.conflict:
         return f"Name and SID of {runner.full} disagree: {identity.disagreement or identity.conflict}"
+    if identity.is_ambiguous:
+        return f"{runner.shown} is more than one user of the directory"
     if runner.kind is RunnerKind.DOLLAR and identity.is_computer == Found(value=True):
         return f"{runner.shown} is the account of another computer"
     if _is_known_of_its_own(identity) or _may_be_registered(identity, scene):

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 
-from playbooks.mailbox_export.command_line.command_values import Export, HoleKind, RequestKind, Value
+from playbooks.mailbox_export.command_line.command_values import Export, HoleKind, Removal, RequestKind, Value
 from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
 from playbooks.mailbox_export.coverage.conditions import clock, is_business_time, off_hours_words
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
 from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
 from playbooks.mailbox_export.readings import Anchor, read_events
+from playbooks.mailbox_export.registers.register_cells import names_key
 from playbooks.mailbox_export.scene import Scene
-from playbooks.mailbox_export.targets import read_target, target_flags
+from playbooks.mailbox_export.targets import is_trusted_server, read_target, target_flags
 from playbooks.mailbox_export.who.accounts import runner_of
 from playbooks.mailbox_export.who.hosts import host_of
+from playbooks.mailbox_export.who.mailbox_names import command_mailboxes, request_names
 from playbooks.model import Found, ProcessEvent, Reason, Unavailable
 
 ROLE_GRANTED = "role_granted"
@@ -45,6 +47,9 @@ def removal_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Rea
             yield Reason("removal_unscoped", f"The removal at {when} takes {command.kind} requests", _LOG)
         elif isinstance(scene.jobs, Unavailable) and takes_finished_exports(command):
             continue
+        elif _takes_anothers(coverage, coverages, scene):
+            text = f"The removal at {when} takes other requests than the account's own export made"
+            yield Reason("removal_unscoped", text, _LOG)
         elif _takes_everything(coverage) and not _is_maintenance(coverage):
             yield Reason(
                 "removal_unscoped", f"The removal at {when} is not limited to requests of its own", _LOG
@@ -90,6 +95,10 @@ def _export_flags(anchor: Anchor, export: Export, scene: Scene) -> Iterator[Reas
     if export.record_suppressed:
         text = f"The export at {clock(anchor.event.time)} leaves no record (-CompletedRequestAgeLimit 0)"
         yield Reason("record_suppressed", text, _LOG)
+    remote = export.remote_host
+    if remote is not None and not is_trusted_server(remote.literal or "", scene.policy):
+        text = f"The export at {clock(anchor.event.time)} goes through the remote host {remote.shown}"
+        yield Reason("target_untrusted_host", text, _LOG)
     if export.target is None:
         return
     target = read_target(export.target, scene.policy)
@@ -114,7 +123,13 @@ def _value_flags(anchor: Anchor) -> Iterator[Reason]:
 def _values(anchor: Anchor) -> tuple[Value, ...]:
     command = anchor.command
     if isinstance(command, Export):
-        named = (command.target, command.name, command.batch_name, *command.mailboxes)
+        named = (
+            command.target,
+            command.name,
+            command.batch_name,
+            command.remote_host,
+            *command.mailboxes,
+        )
     else:
         named = (command.identity, command.mailbox, command.name, command.batch_name, command.request_guid)
     return tuple(value for value in named if value is not None)
@@ -123,6 +138,28 @@ def _values(anchor: Anchor) -> tuple[Value, ...]:
 def _takes_everything(coverage: Coverage) -> bool:
     """No selector at all, or none but wildcards."""
     return all(not (value.literal or "x").strip("*? ") for value in _values(coverage.anchor))
+
+
+def _takes_anothers(removal: Coverage, coverages: tuple[Coverage, ...], scene: Scene) -> bool:
+    """Nothing covers it, and none of its names is one of a covered export by the same account."""
+    names = _names(removal.anchor.command, scene)
+    runner = scene.identity(removal.anchor.reading).runner
+    own = {
+        name
+        for other in coverages
+        if isinstance(other.anchor.command, Export) and other.proof is not None
+        if scene.identity(other.anchor.reading).runner == runner
+        for name in _names(other.anchor.command, scene)
+    }
+    related = any(names_key(one, other) or names_key(other, one) for one in names for other in own)
+    return removal.proof is None and bool(names) and bool(own) and not related
+
+
+def _names(command: Export | Removal, scene: Scene) -> frozenset[str]:
+    """Request and batch names, and the mailboxes: as directory ids, where the directory knows them."""
+    users = ((name, scene.mailbox(name)) for name in command_mailboxes(command))
+    owners = (user.value.id if isinstance(user, Found) else name for name, user in users)
+    return frozenset((*request_names(command), *owners))
 
 
 def _is_maintenance(coverage: Coverage) -> bool:

@@ -12,8 +12,12 @@ _ASSET_COLUMNS = ("asset fqdn", "asset name", "asset id")
 
 
 def on_list(items: Lookup[tuple[WatchlistItem, ...]], names: frozenset[str]) -> bool:
-    """True where a row of a people list (VIPUsers, TerminatedEmployees) names one of `names`."""
-    return bool(_cells(items, _PERSON_COLUMNS) & names)
+    r"""True where a row of a people list (VIPUsers, TerminatedEmployees) names one of `names`.
+
+    Of `DOMAIN\name` the name counts as well: these lists only ever raise concern.
+    """
+    cells = _cells(items, _PERSON_COLUMNS)
+    return bool((cells | {cell.rpartition("\\")[2] for cell in cells}) & names)
 
 
 def is_high_value(items: Lookup[tuple[WatchlistItem, ...]], host: str, policy: Policy) -> bool:

@@ -72,6 +72,16 @@ _BINDINGS = (
         "removal_too_late",
     ),
     near_miss(
+        replace(
+            COMPLIANCE_JOB,
+            steps=(COMPLIANCE_JOB.steps[0], replace(COMPLIANCE_JOB.steps[1], minute=27 * 60)),
+            seen_by=(),
+        ),
+        "removed_next_day",
+        "the removal comes 27 hours later",
+        "span_too_long",
+    ),
+    near_miss(
         reworded(COMPLIANCE_JOB, _ROOT, r"{other_root}\{date}"),
         "other_root",
         "to another share",
@@ -161,6 +171,12 @@ _WORDS = (
         "aspx",
         "the target ends in .aspx",
         "target_not_pst",
+    ),
+    near_miss(
+        reworded(COMPLIANCE_JOB, _TARGET + '"', r"\{mailbox}"),
+        "cut",
+        "the log cut the command short",
+        "command_cut",
     ),
     near_miss(
         reworded(COMPLIANCE_JOB, _ROOT, r"{root}\..\{date}"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from playbooks.mailbox_export.folding import fold_display_name
 from playbooks.mailbox_export.red_flags.watched import is_high_value, names_of_runner, on_list
 from playbooks.mailbox_export.registers.register_rows import ASSETS, LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
@@ -92,7 +93,11 @@ def _groups(subject: str, groups: Lookup[tuple[Group, ...]], policy: Policy) -> 
     ):
         held = worded(groups, absent="none")
         if not isinstance(held, str):
-            names = {g.display_name for g in held if {g.id.casefold(), g.display_name.casefold()} & wanted}
+            names = {
+                group.display_name
+                for group in held
+                if {fold_display_name(group.id), fold_display_name(group.display_name)} & wanted
+            }
             held = ", ".join(sorted(names)) or "none"
         yield Fact(subject, label, held)
 

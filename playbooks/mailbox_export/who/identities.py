@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from playbooks.mailbox_export.folding import fold
+from playbooks.mailbox_export.folding import fold, fold_display_name
 from playbooks.mailbox_export.who.accounts import RunAs, Runner, RunnerKind
 from playbooks.mailbox_export.who.hosts import dns_of
 from playbooks.model import (
@@ -20,6 +20,8 @@ from playbooks.model import (
 )
 
 DIRECTORY = "directory"
+_AMBIGUOUS = "ambiguous account"
+"""How the directory begins the cause of an answer that several users match."""
 _NOT_A_DEVICE = Absent("devices")
 _NOT_A_PERSON = Absent("directory (not an account of a person)")
 
@@ -57,6 +59,11 @@ class Identity:
     def found(self) -> DirectoryUser | None:
         """The directory user, where there is exactly one."""
         return self.user.value if isinstance(self.user, Found) else None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """True where several users of the directory have that name or SID."""
+        return isinstance(self.user, Unavailable) and self.user.cause.startswith(_AMBIGUOUS)
 
     @property
     def is_managed(self) -> bool:
@@ -137,7 +144,7 @@ def is_member(identity: Identity, wanted: frozenset[str]) -> bool | Unavailable:
     """Whether the runner is in one of these groups (folded names or ids), directly or through others."""
     match identity.groups:
         case Found(groups):
-            held = {name.casefold() for group in groups for name in (group.id, group.display_name)}
+            held = {fold_display_name(name) for group in groups for name in (group.id, group.display_name)}
             return bool(held & wanted)
         case Unavailable():
             return identity.groups
