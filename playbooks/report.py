@@ -34,7 +34,9 @@ def inert(text: object) -> Markup:
         return text
     written = str(text)
     odd = frozenset[int]() if written.isascii() else _lookalikes(written)
-    parts = (_inert_character(one) + _named(one) * (place in odd) for place, one in enumerate(written))
+    parts = (
+        _inert_character(one) + (_named(one) if place in odd else "") for place, one in enumerate(written)
+    )
     return Markup("".join(parts))  # noqa: S704 - each character is escaped here
 
 

@@ -625,3 +625,27 @@ def test_every_closable_case_is_read_fully_and_without_a_flag() -> None:
             for export in exports
         )
         assert any(line.removals for line in lines), case["id"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Get-MailboxDatabase MDB12 -Status | Format-Table Name, Mount",
+        "Get-Service w32time, bits | Select-Object Name, Status",
+    ],
+)
+def test_a_whole_command_that_the_grammar_does_not_take_is_not_cut(text: str) -> None:
+    """Ordinary administration beside an export is no missing evidence; it may still be unparsed."""
+    line = read_command_line(f'powershell.exe -Command "{text}"')
+
+    assert CommandFlag.CUT not in {raised.flag for raised in line.flags}
+
+
+@pytest.mark.parametrize(
+    "text", ["Get-Mailbox |", "Get-Mailbox -Filter {Name -eq 'a", "Get-Mailbox (Get-User"]
+)
+def test_a_command_that_ends_in_the_middle_is_cut(text: str) -> None:
+    """An open quote, an open bracket or a waiting pipe: the rest may hold anything."""
+    line = read_command_line(f'powershell.exe -Command "{text}"')
+
+    assert CommandFlag.CUT in {raised.flag for raised in line.flags}

@@ -13,7 +13,12 @@ import tree_sitter_powershell
 from tree_sitter import Node
 
 from playbooks.mailbox_export.command_line.command_letters import as_powershell_reads
-from playbooks.mailbox_export.command_line.powershell_tokens import STRINGS, TOKENS, token_doubt
+from playbooks.mailbox_export.command_line.powershell_tokens import (
+    STRINGS,
+    TOKENS,
+    seems_cut,
+    token_doubt,
+)
 from playbooks.mailbox_export.command_line.vocabulary import words
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
@@ -117,7 +122,9 @@ class Source:
     def _doubts_at(self, node: Node) -> Iterator[Doubt]:
         if node.is_error or node.is_missing:
             at_end = not self.between(node.end_byte, len(self.octets)).strip()
-            yield Doubt(f"PowerShell cannot be parsed at '{self.cut(node)[:60]}'", at_end)
+            yield Doubt(
+                f"PowerShell cannot be parsed at '{self.cut(node)[:60]}'", at_end and seems_cut(self.text)
+            )
         elif node.is_named and node.type not in _FOLLOWED:
             yield Doubt(f"{node.type.replace('_', ' ')} is not followed")
         elif node.type == "invokation_expression":

@@ -22,7 +22,32 @@ TOKENS = STRINGS | _WORDS | {"comment"}
 _INSIDE_STRINGS = frozenset({"variable", "sub_expression"})
 _NEVER_IN_WORDS = frozenset("\"'(){};,|&<> \t\r\n")
 _BEFORE_COMMENTS = frozenset(" \t\r\n;{(|")
+_ASKING_FOR_MORE = ("|", ",", "=", "+", "&", "`", "\\", "-")
 _STREAMS = words("1>$null 2>$null 3>$null 4>$null 5>$null 6>$null *>$null")
+
+
+def seems_cut(text: str) -> bool:
+    """True where a text ends inside a quote or a bracket, or on a word that asks for more.
+
+    The grammar also fails on whole commands that PowerShell takes (`Format-Table Name, Mount`); those
+    are not cut.
+    """
+    if text.rstrip().endswith(_ASKING_FOR_MORE):
+        return True
+    quote, depth = "", 0
+    escaped = False
+    for letter in text:
+        if escaped:
+            escaped = False
+        elif letter == "`" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+    return bool(quote) or depth > 0
 
 
 def token_doubt(node: Node, plain: bytes) -> str:
