@@ -64,7 +64,12 @@ def decision_id(incident: Incident, kind: Kind, part: str = "comment") -> UUID:
 
 
 def is_held(incident: Incident, settings: WriteSettings) -> bool:
-    """True where a person has taken the incident: an owner, or a status that we did not set."""
+    """True where a person has taken the incident: an owner, or a status that we did not set.
+
+    A close of ours is ours to undo, whoever took the incident since.
+    """
+    if was_closed_by_us(incident):
+        return False
     if incident.owner and incident.owner.key.casefold() not in settings.unowned_owners:
         return True
     ours = settings.escalated_status is Status.ACTIVE and Kind.ESCALATED.label in incident.labels

@@ -53,8 +53,8 @@ def _workspaces(text: object) -> object:
     if not isinstance(parts, tuple):
         return parts
     matches = [(part, _WORKSPACE.fullmatch(part)) for part in parts]
-    if unread := [part for part, match in matches if match is None]:
-        raise ValueError(f"not of the form <ARM id of the workspace>=<customer id>: {unread[0][:80]!r}")
+    if unread := [place for place, (_, match) in enumerate(matches, start=1) if match is None]:
+        raise ValueError(f"part {unread[0]} is not of the form <ARM id of the workspace>=<customer id>")
     return tuple({"path": m["path"], "customer_id": m["customer"]} for _, m in matches if m is not None)
 
 
@@ -64,8 +64,13 @@ def _domains(text: object) -> object:
     if not isinstance(parts, tuple):
         return parts
     pairs = [part.lower().partition("=") for part in parts]
-    if bad := [name for name, equals, dns in pairs if not (name and equals and "." in dns)]:
-        raise ValueError(f"not of the form NETBIOS=dns.name: {bad[0]!r}")
+    bad = [
+        place
+        for place, (name, equals, dns) in enumerate(pairs, start=1)
+        if not (name and equals and "." in dns)
+    ]
+    if bad:
+        raise ValueError(f"part {bad[0]} is not of the form NETBIOS=dns.name")
     return {name.strip(): dns.strip() for name, _, dns in pairs}
 
 
@@ -98,7 +103,7 @@ def _time_zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"not an IANA time zone: {text!r}") from error
+        raise ValueError("not an IANA time zone such as Europe/Vienna") from error
     return text
 
 

@@ -103,7 +103,7 @@ def test_every_role_of_the_template_is_in_the_table_and_the_other_way_round() ->
 def alarms() -> set[str]:
     """Every alarm that the code can raise under a name of its own."""
     found = set[str]()
-    for path in (ROOT / "playbooks").glob("*.py"):
+    for path in (ROOT / "playbooks").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.keyword(arg="alarm", value=value):

@@ -20,7 +20,7 @@ from client_world import LATER, MINUTE, NOON, TENANT, alert, user
 from playbooks import load
 from playbooks.clients.lookups import odd_name
 from playbooks.messages import TriageMessage
-from playbooks.model import IncidentId, Judgement
+from playbooks.model import IncidentId
 from playbooks.report import Heading, render_comment
 from playbooks.service import Service
 from playbooks.worker import Delivery, Worker
@@ -86,6 +86,8 @@ class Case:
     file: str = "mail"
     users: Sequence[dict[str, Any]] = ()
     entities: Sequence[dict[str, Any]] = ()
+    judged_again: bool = False
+    """Judged once more by hand, for its reasons and its CPU time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,8 @@ class After:
     comments: list[str]
     tasks: list[str]
     calls: int
-    judgement: Judgement
-    seconds: float
+    reasons: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def text(self) -> str:
@@ -201,7 +203,7 @@ async def triaged(case: Case) -> After:
         )
         await Worker(service).triage(Delivery(text=message.encode(), message_id="m", dequeue_count=5))
         calls = len(workspace.calls)
-        judgement, seconds = await judged(service, incident_id)
+        reasons, seconds = await judged(service, incident_id) if case.judged_again else ((), 0.0)
         left = workspace.incident(name)
         await service.clients.close()
     store.close()
@@ -211,13 +213,13 @@ async def triaged(case: Case) -> After:
         comments=[comment["properties"]["message"] for comment in left["comments"]],
         tasks=[json.dumps(task["properties"], ensure_ascii=False) for task in left["tasks"]],
         calls=calls,
-        judgement=judgement,
+        reasons=reasons,
         seconds=seconds,
     )
 
 
-async def judged(service: Service, incident_id: IncidentId) -> tuple[Judgement, float]:
-    """The judgement once more, and the CPU seconds from evidence to a comment."""
+async def judged(service: Service, incident_id: IncidentId) -> tuple[tuple[str, ...], float]:
+    """The reasons in words, and the CPU seconds from evidence to a comment."""
     playbook = load("mailbox_export")
     incident = await service.clients.incidents.read(incident_id)
     sources = service.clients.sources(incident_id, asked_at=LATER)
@@ -225,7 +227,8 @@ async def judged(service: Service, incident_id: IncidentId) -> tuple[Judgement, 
     begun = time.process_time()
     judgement = playbook.decide(evidence)
     render_comment(judgement, Heading(kind="escalated", signature="x"))
-    return judgement, time.process_time() - begun
+    seconds = time.process_time() - begun
+    return tuple(reason.text for reason in judgement.verdict.reasons), seconds
 
 
 def assert_inert(after: After) -> None:
@@ -264,10 +267,11 @@ async def test_an_account_name_is_text_everywhere(
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_names_of_hosts_and_files_are_text_everywhere(text: str) -> None:
     """Events are found by that very host name, and a command line is quoted as it ran."""
-    after = await triaged(Case(host=text, file=text))
+    host = text.replace(".", "-")  # a dot would begin its domain
+    after = await triaged(Case(host=host, file=text))
 
     assert_inert(after)
-    assert text.lower() in after.text.lower()
+    assert host.lower() in after.text.lower()
     assert f"{text}.pst" in after.text
     assert "Not checked: Log Analytics" not in after.text
 
@@ -301,7 +305,7 @@ async def test_invisible_characters_are_named_and_the_account_is_unknown(
     assert named in after.text
     assert not [one for one in text if not one.isprintable() and one in comment.replace("\n", "")]
     assert "User principal name" not in after.text
-    assert "source_unavailable" in {reason.code for reason in after.judgement.verdict.reasons}
+    assert "holds characters that no real name has" in after.text
     assert not [line for line in caplog.messages if not line.isprintable() and "triage" in line]
 
 
@@ -329,7 +333,7 @@ async def test_a_name_of_a_megabyte_is_unknown_at_once(text: str) -> None:
     assert "name too long" in odd_name(text, "account name")
     assert time.process_time() - begun < 0.1
 
-    after = await triaged(Case(account=text))
+    after = await triaged(Case(account=text, judged_again=True))
 
     assert_inert(after)
     assert "name too long" in after.text
@@ -350,11 +354,10 @@ async def test_ten_thousand_entities_are_bounded() -> None:
         for number in range(10_000)
     ]
     begun = time.monotonic()
-    after = await triaged(Case(entities=many))
+    after = await triaged(Case(entities=many, judged_again=True))
 
     assert_inert(after)
-    texts = [reason.text for reason in after.judgement.verdict.reasons]
-    assert [text for text in texts if "larger than can be read whole" in text]
+    assert [text for text in after.reasons if "larger than can be read whole" in text]
     assert after.calls < 600
     assert time.monotonic() - begun < 60
 

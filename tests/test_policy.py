@@ -577,6 +577,19 @@ def test_the_evidence_of_these_tests_is_whole() -> None:
     assert later_event(moment("2024-11-18 21:00")).dvc_hostname not in {e.dvc_hostname for e in JOB}
 
 
+def test_a_folder_in_quotes_for_cmd_is_no_cut_line() -> None:
+    """What else runs on the host is no evidence that a command was cut."""
+    listing = person(
+        "x", "2024-11-18 21:10", "boss", "exch01.contoso.com",
+        target_process_command_line='cmd.exe /c dir "C:\\Exports\\"',
+        target_process_name=r"C:\Windows\System32\cmd.exe",
+    )  # fmt: skip
+    cut = replace(listing, target_process_command_line='cmd.exe /c dir "C:\\Exports')
+
+    assert set() == verdict_codes(JOB, nearby=[listing])
+    assert "command_cut" in verdict_codes(JOB, nearby=[cut])
+
+
 def test_a_removal_under_its_own_names_alone_needs_no_export_name() -> None:
     """The batch with a suffix, and the request's name behind the mailbox."""
     for script in (

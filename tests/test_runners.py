@@ -1,7 +1,7 @@
 """Who ran a process: names, SIDs, computer accounts, and the one directory user behind them."""
 
 import pytest
-from fakes import FakeDirectory, fake_policy
+from fakes import FakeDirectory, fake_policy, fake_user
 from worlds import ADMIN_SID, DOMAIN_SID, JOB_SID, TENANT, event
 
 from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown
@@ -13,8 +13,14 @@ from playbooks.mailbox_export.who.accounts import (
     parse_run_as,
     runner_of,
 )
-from playbooks.mailbox_export.who.identities import Identity, identify, is_run_as, is_service_account
-from playbooks.model import ProcessEvent, Unavailable
+from playbooks.mailbox_export.who.identities import (
+    Identity,
+    RunnerLookups,
+    identify,
+    is_run_as,
+    is_service_account,
+)
+from playbooks.model import Found, ProcessEvent, Unavailable
 
 POLICY = fake_policy(TENANT)
 
@@ -144,6 +150,16 @@ async def test_none_or_disagreeing_is_unknown(name: str, sid: str) -> None:
 async def test_a_name_under_another_sid_is_a_conflict() -> None:
     """The directory has that name, but not with the event's SID."""
     assert (await known_as(r"CONTOSO\svc-job", f"{DOMAIN_SID}-404")).conflict
+
+
+def test_an_answer_under_another_sid_is_not_the_account() -> None:
+    """The same name proves nothing: the SID that was asked for has to be the one that was answered."""
+    runner = runner_of(ran(r"CONTOSO\svc-job", f"{DOMAIN_SID}-404"), POLICY)
+    answered = Found(fake_user(TENANT["users"][0]))
+
+    identity = identify(RunnerLookups(runner=runner, by_sid=answered), POLICY, computers=frozenset())
+    assert identity.found is None
+    assert identity.disagreement
 
 
 async def test_an_outage_is_no_absence() -> None:

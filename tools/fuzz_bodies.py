@@ -77,7 +77,7 @@ _NUMBERS = (0, -1, 1.5, 10**30, True, None, [], {}, "", "x", "\u202e", "' or 1==
 
 @dataclass(slots=True)
 class Figures:
-    """What came back: how often which status, the slowest answer in seconds, and what should not have been."""
+    """What came back: statuses, codes, the slowest answer in seconds, and what should not have been."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -167,7 +167,7 @@ def _pieces(rng: Chance) -> bytes:
 
 def _text(rng: Chance) -> bytes:
     text = "".join(
-        chr(rng.choice([rng.randrange(128), rng.randrange(0xD800)])) for _ in range(rng.randint(0, 200))
+        chr(rng.choice([rng.randrange(128), rng.randrange(0xD800)])) for _ in range(rng.randrange(200))
     )
     return json.dumps({"incidentId": text}, ensure_ascii=rng.random() < 0.5).encode()
 

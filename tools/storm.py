@@ -36,7 +36,6 @@ from simulator.host import HostProcess  # noqa: E402
 from simulator.organisation import FIRST_DAY  # noqa: E402
 from simulator.workspace import Fault, FaultKind, LocalWorkspace  # noqa: E402
 
-LEASE_SECONDS = 5
 AT_ONCE = 32
 CALLS_AN_INCIDENT = 400
 HOST_SETTINGS = {
@@ -54,6 +53,8 @@ class Weather:
     faults: float = 0.05
     again: float = 0.05
     kill_every: float = 4.0
+    lease: float = 5.0
+    """Seconds until what a killed worker held comes back."""
 
 
 @dataclass(slots=True)
@@ -119,18 +120,18 @@ def strike(workspace: LocalWorkspace, fault: Fault) -> None:
     workspace.faults.add(fault)
 
 
-def second_worker(chain: Chain, queue: Path, log: Path) -> HostProcess:
+def second_worker(chain: Chain, queue: Path, *, log: Path, lease: float) -> HostProcess:
     """Another worker with the same settings on the same queue."""
     environment = {**settings_for(chain.tenant, chain.workspace), **HOST_SETTINGS}
     return HostProcess(
-        APP_FOLDER, env=environment, queue_file=queue, log_file=log, arguments=host_arguments()
+        APP_FOLDER, env=environment, queue_file=queue, log_file=log, arguments=host_arguments(lease)
     )
 
 
-def host_arguments(queue: Path | None = None) -> tuple[str, ...]:
+def host_arguments(lease: float, queue: Path | None = None) -> tuple[str, ...]:
     """A short lease, so that what a killed worker held comes back in seconds; no timer."""
     shared = () if queue is None else ("--queue-file", str(queue))
-    return (*shared, "--lease", str(LEASE_SECONDS), "--no-timers", "--log-level", "WARNING")
+    return (*shared, "--lease", str(lease), "--no-timers", "--log-level", "WARNING")
 
 
 async def kill_again_and_again(worker: HostProcess, every: float, report: Report) -> None:
@@ -164,7 +165,7 @@ async def post_all(chain: Chain, names: Sequence[str], *, weather: Weather, repo
 async def run_storm(folder: Folder, *, weather: Weather, scratch: Path) -> Report:
     """The whole run. Raises TimeoutError where the queue does not empty."""
     queue, report = scratch / "queue.sqlite", Report()
-    async with Chain(folder.tenant, arguments=host_arguments(queue)) as chain:
+    async with Chain(folder.tenant, arguments=host_arguments(weather.lease, queue)) as chain:
         await chain.begin(folder.tenant)
         await asyncio.to_thread(chain.load, folder)
         gatherings = await asyncio.to_thread(chain.watch)
@@ -175,7 +176,7 @@ async def run_storm(folder: Folder, *, weather: Weather, scratch: Path) -> Repor
         report.incidents = len(expected)
         order_faults(chain.workspace, calls=CALLS_AN_INCIDENT * len(expected), weather=weather)
         begun = time.perf_counter()
-        async with second_worker(chain, queue, scratch / "second.log") as worker:
+        async with second_worker(chain, queue, log=scratch / "second.log", lease=weather.lease) as worker:
             killing = asyncio.create_task(kill_again_and_again(worker, weather.kill_every, report))
             await post_all(chain, list(expected), weather=weather, report=report)
             await chain.drained(seconds=120 + 5 * len(expected))
@@ -247,9 +248,7 @@ def main() -> int:
     parser.add_argument("--kill-every", type=float, default=4.0, help="seconds between two kills")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    weather = Weather(
-        seed=given.seed, faults=given.faults, again=given.again, kill_every=given.kill_every
-    )
+    weather = Weather(seed=given.seed, faults=given.faults, again=given.again, kill_every=given.kill_every)
     with tempfile.TemporaryDirectory(prefix="storm-") as scratch:
         folder = make_folder(Path(scratch) / "folder", incidents=given.incidents, seed=given.seed)
         try:

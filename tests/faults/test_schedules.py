@@ -15,11 +15,12 @@ from playbooks.worker import MAX_DEQUEUE_COUNT
 from simulator.host.listener import DEFAULT_LEASE
 
 FOUND = {
+    "world=scheduled 25:foreign 25:owner": "our close with an unseen alert stayed, as somebody owned it",
     "world=stranger 3:raise": "a person raised the severity while we judged, and we lowered it",
     "world=paged echo 27:foreign_silent 36:reword 60:alert": "a close that a person took over was reopened",
     "world=scheduled how=missing down=comment_ids": "404 of the comments was read as a gone incident",
-    "world=scheduled early 30:missing": "one 404 ended a message that had waited longer than ten minutes",
-    "world=scheduled 3:foreign 12:raise": "severity lowered after a foreign alert joined",
+    "world=scheduled 23:kill_after 24:missing": "one 404 ended a message that had waited longer than ten minutes",
+    "world=scheduled 25:foreign 28:reword": "a close that a person took over was reopened",
 }
 
 

@@ -134,7 +134,8 @@ def _read_line(text: str, gathered: Gathered) -> None:
 
 
 def _read_shell(shell: str, line: SplitLine, gathered: Gathered) -> None:
-    if line.unterminated:
+    # For cmd.exe a backslash before a quote is a letter like any other.
+    if line.rest.count('"') % 2 if shell == "cmd" else line.unterminated:
         gathered.flag(CommandFlag.CUT, "a quote is not closed")
     if shell == "cmd":
         _read_cmd(line.rest, gathered)
