@@ -1,6 +1,6 @@
 """How fast events are made, against a fake row at a time: both measured in one run, on one core.
 
-    python bench/generation.py [--rows 2000000] [--json]
+    python bench/generation.py [--rows 5000000] [--json]
 
 A rate is rows for each second of processor time, so that other work on the machine counts less; wall
 time stands beside it. `parquet`, `jsonl` and `csv` are whole runs of `generate`, files on disk included.
@@ -28,7 +28,7 @@ MADE = "jsonl made"
 PROMISED = {"parquet": 400, MADE: 250}
 MOST_MEGABYTES = 400
 FAKE_ROWS = 5_000
-ROUNDS = 3
+ROUNDS = 2
 """The best of so many rounds counts, for both sides alike."""
 
 
@@ -144,7 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     (ROOT / "out").mkdir(exist_ok=True)

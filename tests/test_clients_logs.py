@@ -210,6 +210,7 @@ def logged(name: str, entities: str, **columns: Any) -> dict[str, Any]:
         ("jörg", '[{"Type":"account","Name":"J\\u00f6rg"}]'),
         ("jörg", '[{"Type":"account","Name":"Jörg"}]'),
         ("S-1-5-21-1-2-3-4", '[{"Type":"account","Sid":"S-1-5-21-1-2-3-4"}]'),
+        ("0f1e-aad", '[{"Type":"account","AadUserId":"0F1E-aad"}]'),
         ("ann@contoso.com", '[{"Type":"mailbox","Upn":"ann@contoso.com"}]'),
     ],
 )

@@ -124,7 +124,7 @@ def _account_names(entity: Mapping[str, Any]) -> Iterator[str]:
     if kind != "account":
         return
     name, domain, suffix = (_member(entity, key) for key in ("Name", "NTDomain", "UPNSuffix"))
-    yield _member(entity, "Sid")
+    yield from (_member(entity, "Sid"), _member(entity, "AadUserId"))
     yield f"{domain}\\{name}" if domain and name else ""
     yield f"{name}@{suffix}" if suffix and name else ""
     yield "" if domain or suffix else name

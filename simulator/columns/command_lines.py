@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.columns.chance import Numbers
 from simulator.columns.drawing import Batch
-from simulator.columns.fragments import Piece, filler_kinds, filler_places, padded, piece
+from simulator.columns.fragments import Piece, filler_codes, padded, piece
 from simulator.columns.repertoire import Repertoire
 from simulator.columns.writing import fillers, put
 
@@ -19,7 +19,7 @@ _PIECES = 3
 class CommandLines:
     """Pieces: what stands before the profile folder, folders (the first is empty), what stands after.
 
-    `places` and `kinds` are those of the fillers of each command, in what stands after.
+    `fillers` has the codes of each command's, in what stands after.
     """
 
     pieces: pa.Array
@@ -27,8 +27,7 @@ class CommandLines:
     folders: int
     homes: Numbers
     with_home: NDArray[np.bool_]
-    places: Numbers
-    kinds: Numbers
+    fillers: Numbers
 
     def texts(self, batch: Batch) -> pa.Array:
         """The command lines of a batch."""
@@ -40,9 +39,8 @@ class CommandLines:
         ends = np.frombuffer(offsets, np.int32, count=numbers.size + 1)
         text = np.frombuffer(letters, np.uint8, count=int(ends[-1])) if batch.size else np.empty(0, np.uint8)
         starts = ends[2:-1:_PIECES].astype(np.int64)
-        blanks = self.places[batch.commands]
-        rows, nth, digits = fillers(batch.fillers, blanks >= 0, self.kinds[batch.commands])
-        put(text, starts[rows] + blanks[rows, nth], digits)
+        rows, places, digits = fillers(batch.fillers, self.fillers.take(batch.commands, axis=0))
+        put(text, starts[rows] + places, digits)
         return pa.StringArray.from_buffers(batch.size, pa.py_buffer(ends[::_PIECES].copy()), letters)
 
 
@@ -59,6 +57,5 @@ def command_lines(repertoire: Repertoire) -> CommandLines:
         folders=len(folders),
         homes=np.array([numbers[context.home] for context in repertoire.contexts], dtype=np.int64),
         with_home=np.array([command.has_home for command in repertoire.commands]),
-        places=padded([filler_places(one) for one in afters]),
-        kinds=padded([filler_kinds(one) for one in afters]),
+        fillers=padded([filler_codes(one) for one in afters]),
     )

@@ -121,14 +121,9 @@ def around(command: Command, middle: str, encoding: Encoding) -> tuple[Piece, Pi
     )
 
 
-def filler_places(one: Piece) -> list[int]:
-    """Where the fillers of a piece are."""
-    return [at for slot, at in one.blanks if slot in _FILLER_KINDS]
-
-
-def filler_kinds(one: Piece) -> list[int]:
-    """Of which kind each filler of a piece is."""
-    return [_FILLER_KINDS[slot] for slot, _ in one.blanks if slot in _FILLER_KINDS]
+def filler_codes(one: Piece) -> list[int]:
+    """Where the fillers of a piece are and of which kind, as `simulator.columns.writing` has it."""
+    return [2 * at + _FILLER_KINDS[slot] for slot, at in one.blanks if slot in _FILLER_KINDS]
 
 
 def padded(rows: list[list[int]], *, width: int = MOST_FILLERS) -> Numbers:

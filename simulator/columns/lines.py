@@ -44,7 +44,7 @@ class _Stamp:
 class Blanks:
     """Where in each head, tail and end of a command its blanks are; less than 0 where it has none.
 
-    A head has three times. `kinds` says of which kind each filler of a command is.
+    A head has three times. Fillers are codes, see `simulator.columns.writing`.
     """
 
     times_in_head: tuple[Numbers, ...]
@@ -52,7 +52,6 @@ class Blanks:
     times_in_tail: Numbers
     guids: Numbers
     fillers: Numbers
-    kinds: Numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +113,8 @@ class Typesetter:
         yield _stamp(self.blanks.times_in_tail[tails], places[:, _TAIL], written)
         yield _stamp(self.blanks.uids[heads], places[:, _HEAD], guids(batch.uids))
         yield _stamp(self.blanks.guids[tails], places[:, _TAIL], guids(batch.guids))
-        rows, nth, digits = fillers(
-            batch.fillers, self.blanks.fillers[batch.commands] >= 0, self.blanks.kinds[batch.commands]
-        )
-        starts = places[rows, _AFTER] + self.blanks.fillers[batch.commands[rows], nth]
-        yield _Stamp(cuts=_cuts(rows, batch.size), places=starts, cells=digits)
+        rows, blanks, digits = fillers(batch.fillers, self.blanks.fillers.take(batch.commands, axis=0))
+        yield _Stamp(cuts=_cuts(rows, batch.size), places=places[rows, _AFTER] + blanks, cells=digits)
 
 
 def _stamp(blanks: Numbers, starts: Numbers, cells: Cells) -> _Stamp:

@@ -16,9 +16,9 @@ from simulator.columns.command_lines import command_lines
 from simulator.columns.drawing import Background, joined
 from simulator.columns.in_order import in_order
 from simulator.columns.known import Known
-from simulator.columns.tables import GUIDS, UIDS, Tabulator, tabulator
+from simulator.columns.tables import LINES, Tabulator, tabulator
 
-_GROUP = 8
+_GROUP = 12
 """Batches in a row group."""
 _DAY = 86_400_000
 _PRUNED_BY = ("TimeGenerated",)
@@ -93,12 +93,12 @@ def _schema(tables: Tabulator, background: Background) -> pa.Schema:
 
 
 def _opened(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer. GUIDs do not shrink, so they are left as they are."""
+    """A writer. Command lines are compressed; all else is packed by its encoding, or is fresh GUIDs."""
     repeated = [name for name in schema.names if pa.types.is_dictionary(schema.field(name).type)]
     return pq.ParquetWriter(
         path,
         schema,
-        compression={name: "NONE" if name in {UIDS, GUIDS} else "SNAPPY" for name in schema.names},
+        compression={name: "SNAPPY" if name == LINES else "NONE" for name in schema.names},
         use_dictionary=repeated,
         column_encoding={name: "DELTA_BINARY_PACKED" for name in schema.names if name in TIMES},
         write_statistics=list(_PRUNED_BY),

@@ -74,7 +74,9 @@ class Tabulator:
         columns = {name: self._column(name, merged) for name in self.names if name not in FRESH}
         for name, column in fresh.items():
             columns[name] = _spliced(column, places, [str(self.known.rows[nth][name]) for nth in among])
-        return pa.table({name: columns[name] for name in self.names})
+        # No cell is ever null; said so, Parquet need not write of each cell that it is there.
+        fields = [pa.field(name, columns[name].type, nullable=False) for name in self.names]
+        return pa.table([columns[name] for name in self.names], schema=pa.schema(fields))
 
     def _merged(self, batch: Batch, among: range, places: Numbers) -> Batch:
         """The batch with the known rows' moments, contexts, commands and process ids put in."""

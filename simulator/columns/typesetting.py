@@ -12,8 +12,7 @@ from simulator.columns.fragments import (
     Encoding,
     Piece,
     around,
-    filler_kinds,
-    filler_places,
+    filler_codes,
     frame,
     padded,
     piece,
@@ -60,8 +59,7 @@ def _blanks(heads: list[Piece], afters: list[Piece], tails: list[Piece]) -> Blan
         uids=padded([_places(one, UID) for one in heads], width=1)[:, 0],
         times_in_tail=padded([_places(one, TIME) for one in tails], width=1)[:, 0],
         guids=padded([_places(one, GUID) for one in tails], width=1)[:, 0],
-        fillers=padded([filler_places(one) for one in afters]),
-        kinds=padded([filler_kinds(one) for one in afters]),
+        fillers=padded([filler_codes(one) for one in afters]),
     )
 
 

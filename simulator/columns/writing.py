@@ -78,13 +78,16 @@ def times(moments: Numbers) -> Cells:
     return cells.view(f"V{TIME_WIDTH}")
 
 
-def fillers(
-    drawn: Words, there: NDArray[np.bool_], kinds: Numbers
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Cells]:
-    """The fillers that are there among the four of each row: row, which of the four, and its digits."""
-    rows, nth = np.nonzero(there)
-    quads = _FILLERS[kinds[rows, nth] * _HALVES + sixteenths(drawn)[rows, nth]]
-    return rows, nth, quads.view(f"V{FILLER_WIDTH}")
+def fillers(drawn: Words, codes: Numbers) -> tuple[NDArray[np.intp], Numbers, Cells]:
+    """The fillers of each row: row, place and digits, from one word and four codes a row.
+
+    A code is twice the place plus the kind, or less than 0 where there is no such filler.
+    """
+    flat = codes.reshape(-1)
+    there = np.flatnonzero(flat >= 0)
+    code = flat[there]
+    quads = _FILLERS[(code & 1) * _HALVES + sixteenths(drawn).reshape(-1)[there]]
+    return there >> 2, code >> 1, quads.view(f"V{FILLER_WIDTH}")
 
 
 def put(letters: Bytes, places: Numbers, cells: Cells) -> None:
