@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format serve score chaos mutants bench package kql lock clean
+.PHONY: help setup demo test lint format serve score chaos mutants storm fuzz bench package kql lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,7 @@ serve: setup ## Local workspace and function host, left running for curl (Ctrl-C
 	@$(PY) -m simulator serve
 
 test: setup ## The whole test suite, offline
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist loadfile
 
 lint: setup ## Style, types
 	@.venv/bin/ruff check .
@@ -34,6 +34,24 @@ format: setup ## Apply the formatter and the safe fixes
 
 score: setup ## Your own labelled cases: make score TENANT=tenant.json CASES=cases.jsonl
 	@$(PY) -m simulator score --tenant $(TENANT) $(CASES)
+
+SEED ?= 1
+RUNS ?= 20000
+
+chaos: setup ## The fault suite at length: make chaos SEED=7 RUNS=20000
+	@$(PY) tools/chaos.py --seed $(SEED) --runs $(RUNS)
+
+mutants: setup ## Plants each known mistake in a copy of the tree and expects the fault suite red
+	@$(PY) tools/mutants.py --seed $(SEED)
+
+storm: setup ## 500 incidents at once, faults, two workers, one killed again and again
+	@$(PY) tools/storm.py --seed $(SEED)
+
+fuzz: setup ## 100,000 random and mutated bodies against the intake
+	@$(PY) tools/fuzz_bodies.py --seed $(SEED)
+
+bench: setup ## How fast events are made, as ratios
+	@$(PY) bench/generation.py
 
 package: setup ## Build the zip as Flex Consumption takes it, and print its size
 	@$(PY) tools/package.py

@@ -15,6 +15,7 @@ from playbooks.errors import MessageUnreadable, NotThere, PermissionMissing, Req
 from playbooks.intake import AlertReference
 from playbooks.journal import note
 from playbooks.messages import TriageMessage, decode, rescue
+from playbooks.model import Stance
 from playbooks.service import Service
 
 if TYPE_CHECKING:
@@ -70,7 +71,12 @@ class Worker:
             note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
             return
         with bounded(message):
+            self._note_attempt(message, delivery)
             await self._attempt(message, last=delivery.last)
+
+    def _note_attempt(self, message: TriageMessage, delivery: Delivery) -> None:
+        age = round((self._service.now() - message.accepted_at).total_seconds(), 1)
+        note("attempt", deliveries=delivery.dequeue_count, ageSeconds=age, **_names(message))
 
     async def _attempt(self, message: TriageMessage, *, last: bool) -> None:
         from playbooks import pipeline  # noqa: PLC0415
@@ -101,6 +107,7 @@ class Worker:
             return
         try:
             with bounded(message):
+                self._note_attempt(message, delivery)
                 await self._escalate_poisoned(message)
         except NotThere:
             if not delivery.last:
@@ -198,6 +205,10 @@ def _names(message: TriageMessage) -> dict[str, Any]:
 
 
 def _told(finished: "Finished") -> dict[str, Any]:
-    verdict = finished.judgement.verdict if finished.judgement else None
-    codes = sorted({reason.code for reason in verdict.reasons}) if verdict else []
-    return {"outcome": finished.outcome, "reasons": codes, "alarm": finished.alarm}
+    told: dict[str, Any] = {"outcome": finished.outcome, "reasons": [], "alarm": finished.alarm}
+    if finished.judgement is None:
+        return told
+    verdict = finished.judgement.verdict
+    unchecked = {reason.source for reason in verdict.reasons if reason.stance is Stance.UNCHECKED}
+    told |= {"reasons": sorted({reason.code for reason in verdict.reasons}), "unchecked": sorted(unchecked)}
+    return told | {"scenarios": sorted(verdict.scenarios)}

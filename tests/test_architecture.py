@@ -46,6 +46,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.answers": CORE,
     "playbooks.settings": CORE,
     "playbooks.kql": (),
+    "playbooks.journal": (*CORE, "playbooks.clients"),
+    "playbooks.telemetry": (*CORE, "playbooks.journal"),
     "playbooks.clients": (
         *CORE,
         "playbooks.kql",

@@ -37,7 +37,7 @@ def azurite() -> list[str]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed")
-    for folder in (os.environ.get("AZURITE_FOLDER", ""), str(ROOT / "tools")):
+    for folder in (os.environ.get("AZURITE_FOLDER", ""), str(ROOT / "tools/azurite"), str(ROOT / "tools")):
         if folder and (Path(folder) / ENTRY).is_file():
             return [node, str(Path(folder) / ENTRY)]
     pytest.skip("the npm package azurite is not installed: run `npm ci` in tools/")

@@ -60,6 +60,13 @@ CLOSED = dataclasses.replace(
         (ESCALATED, False, ""),
         (ESCALATED, True, ""),
         (CLOSED, True, ""),
+        (
+            dataclasses.replace(CLOSED, comments=(record("escalate"), record("close")), tasks=("decide",)),
+            True,
+            "",
+        ),
+        (dataclasses.replace(CLOSED, tasks=("decide",)), True, "tasks"),
+        (dataclasses.replace(ESCALATED, tasks=()), False, "tasks"),
         (CLOSED, False, "closed, but"),
         (dataclasses.replace(ESCALATED, labels=()), False, "lost"),
         (dataclasses.replace(ESCALATED, comments=()), False, "comments"),

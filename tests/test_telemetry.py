@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
     MetricsData,
     PeriodicExportingMetricReader,
 )
+from test_injection import Case, triaged
 
 from playbooks.clients import attempt, connect
 from playbooks.clients.answers import Answer as ServiceAnswer
@@ -312,3 +313,14 @@ async def test_health_names_the_role_that_is_missing_for_the_queue() -> None:
     assert works is False
     assert "Storage Queue Data Contributor" in name
     assert name in words
+
+
+async def test_a_real_attempt_is_counted(sink: InMemoryMetricReader) -> None:
+    """The worker's own notes: the fifth delivery of an incident that is escalated with doubts."""
+    await triaged(Case())
+    found = counts(sink)
+
+    assert 1 == found["triage.retries",]
+    assert 1 == found["triage.message_age",]
+    assert 1 == found["triage.verdicts", "escalated", "none"]
+    assert 1 == found["triage.unknowns", "MailboxExportJobs"]

@@ -310,6 +310,8 @@ class PortsStage(People):
         return await self._incident_call("read", answer)
 
     async def comment_ids(self, _: IncidentId) -> frozenset[UUID]:
+        # A new decision begins here; what an earlier one asked proves nothing for it.
+        self.log_of(self.current()).looked_up.clear()
         return await self._incident_call("comment_ids", lambda: frozenset(self.trace.comments))
 
     async def task_ids(self, _: IncidentId) -> frozenset[UUID]:

@@ -4,10 +4,10 @@ import pytest
 
 from faults.suite import LEVELS, Level
 
-SEED = 20_261
+SEED = 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
 def test_whatever_fails_nothing_is_lost_and_no_attack_is_closed(level: Level) -> None:
     """I1 to I11, I13, I15 and I17 hold in every run; a violation names a schedule that can be run again."""

@@ -19,7 +19,7 @@ FOUND = {
     "world=stranger 3:raise": "a person raised the severity while we judged, and we lowered it",
     "world=paged echo 27:foreign_silent 36:reword 60:alert": "a close that a person took over was reopened",
     "world=scheduled how=missing down=comment_ids": "404 of the comments was read as a gone incident",
-    "world=scheduled 23:kill_after 24:missing": "one 404 ended a message that had waited longer than ten minutes",
+    "world=scheduled 23:kill_after 24:missing": "one 404 ended a message that had waited over ten minutes",
     "world=scheduled 25:foreign 28:reword": "a close that a person took over was reopened",
 }
 
