@@ -293,6 +293,25 @@ async def test_a_whole_day_is_judged_as_the_truth_says(tmp_path: Path, seed: int
     assert {} == outcomes
 
 
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_the_new_operator_is_new_whenever_he_plays(tmp_path: Path, seed: int) -> None:
+    """In a long run his part lies in its first weeks; later the account would be over thirty days old."""
+    generate(seed, out=tmp_path, days=60, events=0, attacks=0, benign="near_misses," * 3)
+    tenant = json.loads((tmp_path / "tenant.json").read_text(encoding="utf-8"))
+    created = {
+        f"CONTOSO\\{user['onPremisesSamAccountName']}": moment(user["createdDateTime"])
+        for user in tenant["users"]
+    }
+    ages = [
+        moment(line["start"]) - created[line["accounts"][0]]
+        for line in read_lines(tmp_path / "truth.jsonl")
+        if "account_new" in line["reasons"]
+    ]
+
+    assert 3 == len(ages)
+    assert max(ages) < timedelta(days=30)
+
+
 def test_a_chosen_start_moves_everything(tmp_path: Path) -> None:
     """Events, tenant and truth all follow the start."""
     generate(4, out=tmp_path, start=date(2025, 6, 2), events=300)

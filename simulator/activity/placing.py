@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from playbooks.mailbox_export.scenarios import Hours, Kind, Place, Scenario
+from playbooks.mailbox_export.scenarios import Hours, Kind, Place, Runner, Scenario
 from simulator.activity.casting import job_of
 from simulator.company.machines import Machine, Role
 from simulator.errors import PlanError
@@ -35,6 +35,8 @@ _ROLES = {
     Place.WORKSTATION: Role.WORKSTATION,
     Place.SERVER: Role.APPLICATION_SERVER,
 }
+_NEW_DAYS = 14
+"""The account is ten days old at the start, and new until it is thirty days old."""
 _WEEKDAYS_ONLY = {Hours.BUSINESS}
 
 
@@ -98,7 +100,9 @@ def place(
     order = sorted(enumerate(scenarios), key=lambda entry: (_urgency(entry[1]), entry[0]))
     for index, scenario in order:
         random = Random(f"{seed}:place:{index}")
-        wanted = candidates(scenario, organisation, days=_turned(days, index), random=random)
+        wanted = candidates(
+            scenario, organisation, days=_turned(_open_days(scenario, days), index), random=random
+        )
         found = next((candidate for candidate in wanted if board.takes(candidate)), None)
         if found is None:
             raise PlanError(
@@ -117,6 +121,12 @@ def _urgency(scenario: Scenario) -> tuple[int, float]:
     if _needs_quiet(scenario):
         return 1, -scenario.minutes
     return (2 if scenario.grants_role else 3), -scenario.minutes
+
+
+def _open_days(scenario: Scenario, days: tuple[date, ...]) -> tuple[date, ...]:
+    """The days on which the scenario is what it says: the new operator is not new for long."""
+    new = any(Runner.NEW_OPERATOR in {step.runner, step.actor} for step in scenario.steps)
+    return days[:_NEW_DAYS] if new else days
 
 
 def _turned(days: tuple[date, ...], index: int) -> tuple[date, ...]:
