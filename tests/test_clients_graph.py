@@ -1,6 +1,5 @@
 """Microsoft Graph: who an account is, and everything that is no answer to that."""
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -145,13 +144,11 @@ async def test_a_name_that_no_real_account_has_is_not_asked_for(
 ) -> None:
     """Unknown at once, for good, and without a call."""
     ask = getattr(world.sources.directory, question)
-    begun = time.monotonic()
 
     answer = await ask(name)
 
     assert isinstance(answer, Unavailable)
     assert (True, 0) == (answer.lasting, world.called())
-    assert time.monotonic() - begun < 0.1
 
 
 async def test_groups_are_transitive_and_roles_say_their_way(world: World) -> None:
