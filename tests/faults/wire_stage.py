@@ -48,13 +48,18 @@ WIRE_FAULTS: Mapping[str, dict[str, Any]] = {
     "drop_properties": {"kind": FaultKind.DROP, "pointer": "/properties"},
 }
 WIRE_TRANSIENT = frozenset(WIRE_FAULTS) - {"s400", "s401_claims", "s403", "s404"}
-NO_EFFECT = {
-    "query": frozenset({"drop_value", "drop_properties", "foreign_link"}),
-    "entities": frozenset({"drop_value", "foreign_link", "drop_tables", "drop_properties", "partial"}),
-    "alerts": frozenset({"foreign_link", "drop_tables", "drop_properties", "partial"}),
-    "users": frozenset({"drop_tables", "drop_properties", "partial"}),
+_LISTS = frozenset(
+    {"users", "graph.group", "roleAssignments", "roleEligibilityScheduleInstances"}
+    | {"comments", "tasks", "watchlistItems", "devices"}
+)
+ONLY_IN: Mapping[str, frozenset[str]] = {
+    "partial": frozenset({"query"}),
+    "drop_tables": frozenset({"query"}),
+    "drop_value": _LISTS | {"alerts"},
+    "foreign_link": _LISTS,
+    "drop_properties": frozenset({"{incident}", "{alias}"}),
 }
-"""Faults that leave the answers of these calls as they are."""
+"""Faults that reshape an answer, by the calls whose good answers they change; others stay as they were."""
 NEEDED = {
     "query": 5,
     "users": 2,
@@ -242,7 +247,8 @@ class WireStage:
             call.service, call.method, target=call.target, template=call.path, number=call.number
         )
         kind = self.schedule.how if down else self._struck.get(call.number, "")
-        return bool(kind) and kind not in NO_EFFECT.get(call.path.rpartition("/")[2], ())
+        changed = kind not in ONLY_IN or (call.status < 400 and call.path.rpartition("/")[2] in ONLY_IN[kind])
+        return bool(kind) and changed
 
     def _alert(self, alert_id: str, *, ours: bool = True) -> AlertSpec:
         host = self.place.events[0].dvc_fqdn
