@@ -18,10 +18,16 @@ def discover() -> Mapping[str, Path]:
     return {rule.parent.name: rule.parent for rule in sorted(here.glob("*/rule.yaml"))}
 
 
+def refuse_unknown(name: str) -> None:
+    """Looks for the folder and imports nothing. Raises UnknownPlaybook."""
+    known = discover()
+    if name not in known:
+        raise UnknownPlaybook(f"there is no playbook {name[:64]!r}; there are: {', '.join(known)}")
+
+
 def load(name: str) -> Playbook[Any]:
     """The playbook of that name. Raises UnknownPlaybook."""
-    if name not in discover():
-        raise UnknownPlaybook(f"there is no playbook {name[:64]!r}; there are: {', '.join(discover())}")
+    refuse_unknown(name)
     playbook = import_module(f"playbooks.{name}").PLAYBOOK
     if not isinstance(playbook, Playbook) or playbook.name != name:
         raise UnknownPlaybook(f"the folder {name} does not define PLAYBOOK with that name")

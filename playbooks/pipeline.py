@@ -7,7 +7,7 @@ once more, so that an alert which joined meanwhile reopens it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -93,14 +93,7 @@ class Attempt:
 
 async def triage[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome:
     """Triage one incident. Raises SourceError for another delivery, NotThere if it is gone."""
-    for _ in range(DECISIONS_PER_ATTEMPT):
-        try:
-            outcome = await _decide_once(playbook, world, attempt)
-        except WriteConflict:
-            continue
-        if outcome is not None:
-            return outcome
-    raise SourceUnavailable("incident", f"it changed {DECISIONS_PER_ATTEMPT} times while it was judged")
+    return await _undisturbed(lambda: _decide_once(playbook, world, attempt))
 
 
 async def preview[E](playbook: Playbook[E], world: World, attempt: Attempt) -> tuple[Incident, Judgement]:
@@ -111,19 +104,26 @@ async def preview[E](playbook: Playbook[E], world: World, attempt: Attempt) -> t
 
 async def escalate_unread(world: World, attempt: Attempt, *, cause: str) -> Finished:
     """Escalate with what the incident service alone can tell: the last resort. Raises SourceError."""
+    return await _undisturbed(lambda: _escalate_once(world, attempt, judgement=untriaged(cause)))
+
+
+async def _undisturbed[T](once: Callable[[], Awaitable[T | None]]) -> T:
+    """What `once` gives, begun anew where somebody wrote in between (a conflict, or None)."""
     for _ in range(DECISIONS_PER_ATTEMPT):
-        try:
-            incident = await world.incidents.read(attempt.incident_id)
-            with _is_there():
-                standing = await _stand(world, attempt, incident=incident)
-                if (settled := _settled(incident, standing, attempt.settings)) is not None:
-                    return settled
-                return await _apply(
-                    world, attempt, incident=incident, judgement=untriaged(cause), standing=standing
-                )
-        except WriteConflict:
-            continue
-    raise SourceUnavailable("incident", f"it changed {DECISIONS_PER_ATTEMPT} times while it was escalated")
+        with suppress(WriteConflict):
+            if (outcome := await once()) is not None:
+                return outcome
+    raise SourceUnavailable("incident", f"it changed {DECISIONS_PER_ATTEMPT} times while it was judged")
+
+
+async def _escalate_once(world: World, attempt: Attempt, *, judgement: Judgement) -> Finished:
+    """One judgement that needs no evidence, written where nothing is settled yet."""
+    incident = await world.incidents.read(attempt.incident_id)
+    with _is_there():
+        standing = await _stand(world, attempt, incident=incident)
+        if (settled := _settled(incident, standing, attempt.settings)) is not None:
+            return settled
+        return await _apply(world, attempt, incident=incident, judgement=judgement, standing=standing)
 
 
 async def _decide_once[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome | None:

@@ -18,7 +18,6 @@ from playbooks.model import (
     Judgement,
     Mode,
     Severity,
-    Stance,
     Status,
     Task,
     WriteBack,
@@ -204,8 +203,3 @@ def _raised(
         return settings.escalated_status or Status.NEW, severity
     status = settings.escalated_status
     return (status if status is not incident.status else None), severity
-
-
-def unchecked(judgement: Judgement) -> tuple[str, ...]:
-    """What could not be checked, for logs and answers."""
-    return tuple(r.text for r in judgement.verdict.reasons if r.stance is Stance.UNCHECKED)

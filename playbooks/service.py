@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from playbooks import discover, load, telemetry
+from playbooks import discover, load, refuse_unknown, telemetry
 from playbooks.answers import Answer
 from playbooks.errors import RequestRefused, SourceUnavailable
 from playbooks.intake import read_request
@@ -138,7 +138,7 @@ class Service:
 
     def _message(self, playbook: str, body: bytes, content_type: str) -> TriageMessage:
         """The request as a message. Raises RequestRefused or UnknownPlaybook."""
-        load(playbook)
+        refuse_unknown(playbook)
         allowed = [(workspace.path, workspace.customer_id) for workspace in self.settings.workspaces]
         return TriageMessage(
             playbook=playbook,

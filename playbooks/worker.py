@@ -65,14 +65,20 @@ class Worker:
 
     async def triage(self, delivery: Delivery) -> None:
         """One attempt at one message. Returns when it is done with; raises to have it redelivered."""
-        try:
-            message = decode(delivery.text, self._service.workspace_paths)
-        except RequestRefused as error:
-            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
+        message = self._decoded(delivery)
+        if message is None:
             return
         with bounded(message):
             self._note_attempt(message, delivery)
             await self._attempt(message, last=delivery.last)
+
+    def _decoded(self, delivery: Delivery) -> TriageMessage | None:
+        """The message; None, with an alarm, where its incident is not allowed. Raises MessageUnreadable."""
+        try:
+            return decode(delivery.text, self._service.workspace_paths)
+        except RequestRefused as error:
+            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
+            return None
 
     def _note_attempt(self, message: TriageMessage, delivery: Delivery) -> None:
         age = round((self._service.now() - message.accepted_at).total_seconds(), 1)
@@ -157,7 +163,7 @@ class Worker:
         if waited >= ALERT_WITHOUT_INCIDENT:
             note("finished", outcome="no_incident", alarm="alert_without_incident", **_names(message))
             return
-        await self._service.clients.messages.send(message.later().encode(), delay_seconds=60)
+        await self._again(message, delay_seconds=60)
 
     async def _conclude(self, message: TriageMessage, outcome: "Outcome") -> None:
         """Logs what was done; a wait is a new message, written before the old one is finished."""
@@ -173,7 +179,7 @@ class Worker:
     def _poisoned(self, delivery: Delivery) -> TriageMessage | None:
         """A poisoned message as far as it can be read; None, with an alarm, where it names nothing."""
         try:
-            return decode(delivery.text, self._service.workspace_paths)
+            return self._decoded(delivery)
         except MessageUnreadable:
             rescued = rescue(delivery.text, self._service.workspace_paths, accepted_at=self._service.now())
             if rescued is None:
@@ -181,9 +187,6 @@ class Worker:
                 return None
             known = list(discover())
             return rescued if rescued.playbook in known else replace(rescued, playbook=known[0])
-        except RequestRefused as error:
-            note("finished", outcome=error.code, alarm=error.code, messageId=delivery.message_id)
-            return None
 
     async def _escalate_poisoned(self, message: TriageMessage) -> None:
         from playbooks import pipeline  # noqa: PLC0415

@@ -63,18 +63,19 @@ def read_folder(path: Path) -> Folder:
         path=path,
         events=events,
         tenant=read_tenant(path / "tenant.json"),
-        truths=_read_truths(path / "truth.jsonl"),
+        truths=read_truths(path / "truth.jsonl", Truth),
     )
 
 
-def _read_truths(path: Path) -> tuple[Truth, ...]:
-    truths: list[Truth] = []
+def read_truths[T: Truth](path: Path, kind: type[T]) -> tuple[T, ...]:
+    """Every line of a `truth.jsonl`, read as `kind`. Raises InputRefused with line and field, or OSError."""
+    truths: list[T] = []
     problems: list[Problem] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            truths.append(Truth.model_validate(json.loads(line)))
+            truths.append(kind.model_validate(json.loads(line)))
         except json.JSONDecodeError as error:
             problems.append(Problem(file=str(path), line=number, message=f"is not JSON: {error.msg}"))
         except ValidationError as error:

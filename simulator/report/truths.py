@@ -1,13 +1,9 @@
 """The truth of a generated folder with all that a report tells of it."""
 
-import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from playbooks.mailbox_export.scenarios import SCENARIOS
-from simulator.chain.folder import Truth
-from simulator.chain.problems import InputRefused, Problem, problems_of
+from simulator.chain.folder import Truth, read_truths
 from simulator.report.story import Activity
 from simulator.rules import CORRELATED_RULE, load_rule
 
@@ -39,21 +35,7 @@ class FullTruth(Truth):
 
 def read_full_truths(folder: Path) -> tuple[FullTruth, ...]:
     """Every line of the folder's `truth.jsonl`. Raises InputRefused with line and field, or OSError."""
-    path = folder / "truth.jsonl"
-    truths: list[FullTruth] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            truths.append(FullTruth.model_validate(json.loads(line)))
-        except json.JSONDecodeError as error:
-            problems.append(Problem(file=str(path), line=number, message=f"is not JSON: {error.msg}"))
-        except ValidationError as error:
-            problems += problems_of(error, file=str(path), line=number)
-    if problems:
-        raise InputRefused(problems)
-    return tuple(truths)
+    return read_truths(folder / "truth.jsonl", FullTruth)
 
 
 def techniques_of(scenario: str, label: str) -> tuple[str, ...]:

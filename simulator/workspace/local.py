@@ -153,11 +153,6 @@ class LocalWorkspace:
         self._gate.reset()
         self._store.clear()
 
-    def set_tenant(self, tenant: Mapping[str, Any]) -> None:
-        """Another directory and other watchlists from now on; incidents and logs stay."""
-        self._directory = Directory(tenant)
-        self._watchlists = Watchlists(tenant)
-
     def create_incident(
         self,
         alerts: Sequence[AlertSpec],
