@@ -13,7 +13,10 @@ from playbooks.worker import ATTEMPT_SECONDS, MAX_DEQUEUE_COUNT
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = sorted(
-    [ROOT / "function_app.py", *(ROOT / "playbooks").rglob("*.py"), *(ROOT / "simulator").rglob("*.py")]
+    [
+        ROOT / "function_app.py",
+        *(path for room in ("playbooks", "operations", "simulator") for path in (ROOT / room).rglob("*.py")),
+    ]
 )
 PLAYBOOKS = tuple(discover())
 
@@ -46,6 +49,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.answers": CORE,
     "playbooks.settings": CORE,
     "playbooks.kql": (),
+    "operations": ("playbooks", "operations"),
     "playbooks.journal": (*CORE, "playbooks.clients"),
     "playbooks.telemetry": (*CORE, "playbooks.journal"),
     "playbooks.clients": (
@@ -108,7 +112,9 @@ def test_each_room_imports_only_what_it_may(room: str) -> None:
     """The import table, for our own modules."""
     for path in PRODUCT:
         if is_within(module_of(path), (room,)):
-            ours = {name for name in imports_of(path) if name.startswith(("playbooks", "simulator"))}
+            ours = {
+                name for name in imports_of(path) if name.startswith(("playbooks", "operations", "simulator"))
+            }
             strangers = {name for name in ours if not is_within(name, ROOMS[room])}
             assert strangers <= {"playbooks.errors"}, f"{path.relative_to(ROOT)} imports {sorted(strangers)}"
 
