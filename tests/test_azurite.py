@@ -1,6 +1,6 @@
 """The same app on a queue that is not ours: Azurite, Microsoft's own emulator, where Node has it.
 
-Skipped where it is not there; `npm ci` in `tools/` installs it.
+Skipped where it is not there; `npm ci --ignore-scripts` in `tools/azurite` installs it.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ def azurite() -> list[str]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed")
-    for folder in (os.environ.get("AZURITE_FOLDER", ""), str(ROOT / "tools/azurite"), str(ROOT / "tools")):
-        if folder and (Path(folder) / ENTRY).is_file():
-            return [node, str(Path(folder) / ENTRY)]
-    pytest.skip("the npm package azurite is not installed: run `npm ci` in tools/")
+    entry = Path(os.environ.get("AZURITE_FOLDER") or ROOT / "tools/azurite") / ENTRY
+    if entry.is_file():
+        return [node, str(entry)]
+    pytest.skip("the npm package azurite is not installed: run `npm ci --ignore-scripts` in tools/azurite")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
