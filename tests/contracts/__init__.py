@@ -1,0 +1,1 @@
+"""Every exchange of the suite, held against the services' API documents."""
