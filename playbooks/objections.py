@@ -5,6 +5,24 @@ from typing import assert_never
 
 from playbooks.model import Briefing, Close, Escalate, Judgement, Reason, Stance
 
+REOPENED_REASON = Reason(
+    "reopened", "This incident was closed by triage before and is open again.", "incident"
+)
+ESCALATED_REASON = Reason(
+    "escalated_before", "Triage handed this incident to people before; closing it is theirs.", "incident"
+)
+CLOSED_UNREAD_REASON = Reason(
+    "closed_unread", "A person closed this incident before triage had told them what follows.", "incident"
+)
+OVERTAKEN_REASON = Reason(
+    "overtaken", "Somebody changed this incident at the moment in which triage closed it.", "incident"
+)
+
+
+def close_refused(cause: str) -> Reason:
+    """The objection where the service will not take a close; `cause` is in the service's words."""
+    return Reason("close_refused", f"The incident service refused the close: {cause}", "incident")
+
 
 def untriaged(cause: str) -> Judgement:
     """The judgement where triage itself could not be done."""

@@ -7,13 +7,14 @@ once more, so that an alert which joined meanwhile reopens it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from playbooks.errors import NotThere, SourceError, SourceUnavailable, WriteConflict, WriteRefused
+from playbooks.errors import SourceError, SourceUnavailable, WriteConflict
+from playbooks.incident_reads import is_there, read_at_once, stand, still_as_judged
 from playbooks.model import (
     Close,
     Escalate,
@@ -22,24 +23,31 @@ from playbooks.model import (
     IncidentId,
     Judgement,
     Policy,
-    Reason,
-    Stance,
+    Severity,
     Status,
-    WriteBack,
+    Verdict,
     WriteSettings,
 )
-from playbooks.objections import untriaged, with_objection
+from playbooks.objections import (
+    CLOSED_UNREAD_REASON,
+    ESCALATED_REASON,
+    REOPENED_REASON,
+    untriaged,
+    with_objection,
+)
 from playbooks.plan import (
     Kind,
     Standing,
     decided,
     decision_id,
-    is_held,
-    plan_write_back,
+    is_merged,
+    is_told,
     was_closed_before,
     was_closed_by_us,
+    was_escalated_before,
 )
 from playbooks.ports import Incidents, Playbook, Sources
+from playbooks.write_back import Written, write_back
 
 DECISIONS_PER_ATTEMPT = 3
 LONGEST_DELAY = timedelta(minutes=10)
@@ -85,7 +93,8 @@ class Attempt:
     incident_id: IncidentId
     last: bool
     policy: Policy
-    settings: WriteSettings
+    settings: Callable[[], WriteSettings]
+    """As they are now: observe mode, switched on while an attempt runs, stops its close."""
     now: Callable[[], datetime]
     budget: float = 150.0
     """Seconds for gathering evidence; well below the host's function timeout."""
@@ -118,61 +127,49 @@ async def _undisturbed[T](once: Callable[[], Awaitable[T | None]]) -> T:
 
 async def _escalate_once(world: World, attempt: Attempt, *, judgement: Judgement) -> Finished:
     """One judgement that needs no evidence, written where nothing is settled yet."""
-    incident = await world.incidents.read(attempt.incident_id)
-    with _is_there():
-        standing = await _stand(world, attempt, incident=incident)
-        if (settled := _settled(incident, standing, attempt.settings)) is not None:
+    incident, comments = await read_at_once(world.incidents, attempt.incident_id)
+    with is_there():
+        standing = await stand(world.incidents, incident, comments, attempt.settings())
+        if (settled := _settled(incident, standing, attempt.settings())) is not None:
             return settled
-        return await _apply(world, attempt, incident=incident, judgement=judgement, standing=standing)
+        written = await _apply(world, attempt, incident=incident, judgement=judgement, standing=standing)
+        return Finished(written.kind, written.judgement)
 
 
 async def _decide_once[E](playbook: Playbook[E], world: World, attempt: Attempt) -> Outcome | None:
     """One decision on fresh evidence. None: it was overtaken after the write, decide again."""
-    incident = await world.incidents.read(attempt.incident_id)
-    with _is_there():
-        return await _decide(playbook, world, attempt, incident=incident)
+    incident, comments = await read_at_once(world.incidents, attempt.incident_id)
+    with is_there():
+        standing = await stand(world.incidents, incident, comments, attempt.settings())
+        return await _decide(playbook, world, attempt, incident=incident, standing=standing)
 
 
 async def _decide[E](
-    playbook: Playbook[E], world: World, attempt: Attempt, *, incident: Incident
+    playbook: Playbook[E], world: World, attempt: Attempt, *, incident: Incident, standing: Standing
 ) -> Outcome | None:
-    standing = await _stand(world, attempt, incident=incident)
-    if (settled := _settled(incident, standing, attempt.settings)) is not None:
+    settled = _settled(incident, standing, attempt.settings())
+    unread = _is_closed_unread(incident, standing)
+    if settled is not None and not unread:
         return settled
     judgement = await _judged_or_last_resort(playbook, world, attempt, incident=incident)
-    judgement = _mind_people(judgement, incident)
+    if unread:
+        return await _mind_their_close(
+            world, attempt, incident=incident, judgement=judgement, standing=standing
+        )
+    judgement = _mind_people(judgement, incident, standing)
     verdict = judgement.verdict
     if (wait := _wait(judgement, incident, attempt)) is not None:
         return wait
-    if isinstance(verdict, Escalate) and verdict.retry_may_help and not attempt.last:
-        raise SourceUnavailable("evidence", "; ".join(reason.text for reason in verdict.reasons))
-    finished = await _apply(world, attempt, incident=incident, judgement=judgement, standing=standing)
-    if finished.outcome == Kind.CLOSED and not await _still_as_judged(world, incident):
+    _raise_while_a_repeat_may_help(verdict, attempt)
+    written = await _apply(world, attempt, incident=incident, judgement=judgement, standing=standing)
+    if written.kind == Kind.CLOSED and not await still_as_judged(world.incidents, incident, written.record):
         return None
-    return finished
-
-
-@contextmanager
-def _is_there() -> Iterator[None]:
-    """After the incident was read, a 404 is no proof that it is gone: only a first read can tell."""
-    try:
-        yield
-    except NotThere as error:
-        raise SourceUnavailable(error.source, f"{error.cause}, though it was just read") from error
-
-
-async def _stand(world: World, attempt: Attempt, *, incident: Incident) -> Standing:
-    """What stands on the incident already."""
-    return Standing(
-        comment_ids=await world.incidents.comment_ids(incident.id),
-        task_ids=await world.incidents.task_ids(incident.id),
-        held=is_held(incident, attempt.settings),
-    )
+    return Finished(written.kind, written.judgement)
 
 
 def _settled(incident: Incident, standing: Standing, settings: WriteSettings) -> Finished | None:
     """Where nothing is to be done: merged away, a person's close, or our whole decision for these alerts."""
-    if "redirected" in {label.lower() for label in incident.labels}:
+    if is_merged(incident):
         return Finished("redirected", alarm="incident_redirected")
     if was_closed_by_us(incident):
         if not isinstance(incident.alerts, Found):
@@ -208,14 +205,43 @@ async def _judged_or_last_resort[E](
         return untriaged(str(error) or "the time for one attempt ran out")
 
 
-def _mind_people(judgement: Judgement, incident: Incident) -> Judgement:
-    """What a person reopened, or what has new alerts since our close, is never closed by us again."""
-    if isinstance(judgement.verdict, Escalate) or not was_closed_before(incident):
+def _raise_while_a_repeat_may_help(verdict: Verdict, attempt: Attempt) -> None:
+    """Raises SourceUnavailable where attempts remain and only failed look-ups stand in the way."""
+    if isinstance(verdict, Escalate) and verdict.retry_may_help and not attempt.last:
+        raise SourceUnavailable("evidence", "; ".join(reason.text for reason in verdict.reasons))
+
+
+def _mind_people(judgement: Judgement, incident: Incident, standing: Standing) -> Judgement:
+    """What was closed by us once, or handed to people once, is never closed by us afterwards."""
+    if isinstance(judgement.verdict, Escalate):
         return judgement
-    reason = Reason(
-        "reopened", "This incident was closed by triage before and is open again.", "incident", Stance.AGAINST
-    )
-    return with_objection(judgement, reason)
+    if was_closed_before(incident):
+        return with_objection(judgement, REOPENED_REASON)
+    if was_escalated_before(incident, standing):
+        return with_objection(judgement, ESCALATED_REASON)
+    return judgement
+
+
+def _is_closed_unread(incident: Incident, standing: Standing) -> bool:
+    """True where a person closed it, and no comment of ours had told what triage found in these alerts."""
+    theirs = incident.status is Status.CLOSED and not was_closed_by_us(incident) and not is_merged(incident)
+    return theirs and isinstance(incident.alerts, Found) and not is_told(incident, standing)
+
+
+async def _mind_their_close(
+    world: World, attempt: Attempt, *, incident: Incident, judgement: Judgement, standing: Standing
+) -> Finished:
+    """A person's close stands. What they cannot have read, and is grave, is told in one comment.
+
+    Grave is what the playbook raises to High. Raises SourceUnavailable while a repeat may tell more.
+    """
+    verdict = judgement.verdict
+    _raise_while_a_repeat_may_help(verdict, attempt)
+    if isinstance(verdict, Escalate) and verdict.severity is Severity.HIGH:
+        told = with_objection(judgement, CLOSED_UNREAD_REASON)
+        held = replace(standing, held=True)
+        await _apply(world, attempt, incident=incident, judgement=told, standing=held)
+    return Finished("closed_by_person", judgement)
 
 
 def _wait(judgement: Judgement, incident: Incident, attempt: Attempt) -> ComeBack | None:
@@ -234,65 +260,8 @@ def _wait(judgement: Judgement, incident: Incident, attempt: Attempt) -> ComeBac
 
 async def _apply(
     world: World, attempt: Attempt, *, incident: Incident, judgement: Judgement, standing: Standing
-) -> Finished:
-    """Writes a judgement back; where the service refuses a close or its reason, it escalates instead."""
-    plan = plan_write_back(judgement, incident, standing=standing, settings=attempt.settings)
-    try:
-        await _write(world.incidents, plan, incident=incident)
-    except WriteRefused as error:
-        if plan.kind != Kind.CLOSED:
-            raise
-        reason = Reason("close_refused", f"Sentinel refused the close: {error.cause}", "incident")
-        told = {plan.comment.id} if plan.comment else set()
-        return await _apply(
-            world,
-            attempt,
-            incident=incident,
-            judgement=with_objection(judgement, reason),
-            standing=replace(standing, comment_ids=standing.comment_ids | told),
-        )
-    return Finished(plan.kind, judgement)
-
-
-async def _write(incidents: Incidents, plan: WriteBack, *, incident: Incident) -> None:
-    """Comment, then task, then the update of the record under the etag of a fresh read."""
-    if plan.comment is not None:
-        try:
-            await incidents.add_comment(incident.id, plan.comment.id, plan.comment.text)
-        except WriteRefused:
-            # Only a close needs its reason in writing; an escalation goes on with label and severity.
-            if plan.kind == Kind.CLOSED:
-                raise
-    if plan.task is not None:
-        # The comment holds the steps too: an escalation never rests on the task.
-        with suppress(WriteRefused):
-            await incidents.add_task(
-                incident.id, plan.task.id, title=plan.task.title, description=plan.task.description
-            )
-    if plan.change is None:
-        return
-    fresh = await incidents.read(incident.id)
-    if _differs(incident, fresh):
-        raise WriteConflict("incident", "it changed while it was judged")
-    await incidents.update(fresh, plan.change)
-
-
-def _differs(judged: Incident, fresh: Incident) -> bool:
-    """True where anything that a verdict or a person's claim rests on changed between two reads."""
-    return (
-        judged.alert_ids != fresh.alert_ids
-        or not isinstance(fresh.alerts, type(judged.alerts))
-        or _claims(judged) != _claims(fresh)
+) -> Written:
+    """Writes a judgement back; what was decided in the end may be less than was asked for."""
+    return await write_back(
+        world.incidents, judgement, incident=incident, standing=standing, settings=attempt.settings
     )
-
-
-def _claims(incident: Incident) -> tuple[object, ...]:
-    """What a person changes to take an incident, to weigh it, or to close it in their own words."""
-    one = incident
-    return one.status, one.owner, one.labels, one.severity, one.classification_comment
-
-
-async def _still_as_judged(world: World, judged: Incident) -> bool:
-    """After a close: the incident still holds no alert that was not judged."""
-    fresh = await world.incidents.read(judged.id)
-    return isinstance(fresh.alerts, Found) and set(fresh.alert_ids) <= set(judged.alert_ids)

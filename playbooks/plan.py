@@ -50,10 +50,13 @@ CLOSING_MARK = "mailbox-export-triage"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands on the incident: ids of all its comments and tasks, and whether a person holds it."""
+    """What stands on the incident: ids of all its comments and tasks, and whether a person holds it.
+
+    `task_ids` is None where the service has no tasks: the comment holds the steps.
+    """
 
     comment_ids: frozenset[UUID]
-    task_ids: frozenset[UUID]
+    task_ids: frozenset[UUID] | None
     held: bool
 
 
@@ -75,6 +78,11 @@ def is_held(incident: Incident, settings: WriteSettings) -> bool:
     return incident.status is Status.ACTIVE and not ours
 
 
+def is_merged(incident: Incident) -> bool:
+    """True where the service has moved everything of this incident into another one."""
+    return "redirected" in {label.lower() for label in incident.labels}
+
+
 def was_closed_by_us(incident: Incident) -> bool:
     """True where the incident is closed and the closing is ours, not a person's after us."""
     return (
@@ -87,6 +95,28 @@ def was_closed_by_us(incident: Incident) -> bool:
 def was_closed_before(incident: Incident) -> bool:
     """True where we closed this incident once, whoever opened it again."""
     return not {Kind.CLOSED.label, REOPENED}.isdisjoint(incident.labels)
+
+
+def bears_our_label(incident: Incident) -> bool:
+    """True where triage has finished with it before, in whatever way."""
+    return not (LABELS | {REOPENED}).isdisjoint(incident.labels)
+
+
+def was_escalated_before(incident: Incident, standing: Standing) -> bool:
+    """True where an escalation of ours was told, for these alerts or, by its label, for earlier ones."""
+    parts = standing.comment_ids | (standing.task_ids or frozenset())
+    ours = {decision_id(incident, Kind.ESCALATED), decision_id(incident, Kind.ESCALATED, "task")}
+    return Kind.ESCALATED.label in incident.labels or not ours.isdisjoint(parts)
+
+
+def may_have_task_of_ours(incident: Incident, comment_ids: frozenset[UUID]) -> bool:
+    """True where a comment or the label of an escalation of ours stands, which any task of ours follows."""
+    return Kind.ESCALATED.label in incident.labels or decision_id(incident, Kind.ESCALATED) in comment_ids
+
+
+def is_told(incident: Incident, standing: Standing) -> bool:
+    """True where a comment of ours stands on the incident for exactly these alerts, of whatever kind."""
+    return any(decision_id(incident, kind) in standing.comment_ids for kind in Kind)
 
 
 def kind_of(judgement: Judgement, incident: Incident, *, settings: WriteSettings, held: bool) -> Kind:
@@ -130,10 +160,11 @@ def decided(incident: Incident, standing: Standing, settings: WriteSettings) -> 
 
 
 def _stands_whole(kind: Kind, incident: Incident, standing: Standing) -> bool:
-    """True where comment, label and task of this decision are all there."""
+    """True where comment, label and, as far as there are tasks, the task of this decision are all there."""
     if decision_id(incident, kind) not in standing.comment_ids:
         return False
-    if kind is Kind.ESCALATED and decision_id(incident, kind, "task") not in standing.task_ids:
+    tasks = standing.task_ids
+    if kind is Kind.ESCALATED and tasks is not None and decision_id(incident, kind, "task") not in tasks:
         return False
     return kind is Kind.NOTED or kind.label in incident.labels
 
@@ -157,9 +188,9 @@ def _comment(
     return Comment(comment_id, render_comment(judgement, heading))
 
 
-def _task(judgement: Judgement, incident: Incident, *, written: frozenset[UUID]) -> Task | None:
+def _task(judgement: Judgement, incident: Incident, *, written: frozenset[UUID] | None) -> Task | None:
     task_id = decision_id(incident, Kind.ESCALATED, "task")
-    if task_id in written or not judgement.briefing.steps:
+    if written is None or task_id in written or not judgement.briefing.steps:
         return None
     return Task(
         task_id, "Mailbox export: decide whether it was approved", render_steps(judgement.briefing.steps)

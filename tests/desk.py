@@ -17,6 +17,7 @@ from playbooks.model import (
     IncidentChange,
     IncidentId,
     Judgement,
+    Lookup,
     Mode,
     Owner,
     Policy,
@@ -24,6 +25,7 @@ from playbooks.model import (
     Severity,
     Stance,
     Status,
+    Unavailable,
     WriteSettings,
 )
 from playbooks.pipeline import Attempt
@@ -133,6 +135,20 @@ class Desk:
         self.after("read")
         return answer
 
+    async def reread(self, incident: Incident, *, with_alerts: bool) -> Incident:
+        self._called("reread")
+        fresh = self.incident
+        assert isinstance(incident.alerts, Found)
+        assert isinstance(fresh.alerts, Found)
+        if with_alerts:
+            return fresh
+        joined = len(fresh.alerts.value) > len(incident.alerts.value)
+        return replace(fresh, alerts=Unavailable("desk", "one has joined") if joined else incident.alerts)
+
+    async def alerts_of(self, _: Incident) -> Lookup[tuple[Alert, ...]]:
+        self._called("alerts_of")
+        return self.incident.alerts
+
     async def comment_ids(self, _: IncidentId) -> frozenset[UUID]:
         self._called("comment_ids")
         return frozenset(self.comments)
@@ -194,7 +210,11 @@ class Office:
     def attempt(self, *, last: bool = False) -> Attempt:
         """One delivery."""
         return Attempt(
-            incident_id=INCIDENT_ID, last=last, policy=POLICY, settings=self.settings, now=lambda: self.now
+            incident_id=INCIDENT_ID,
+            last=last,
+            policy=POLICY,
+            settings=lambda: self.settings,
+            now=lambda: self.now,
         )
 
     @property
@@ -207,7 +227,14 @@ class Office:
                 raise said
             return said
 
-        return Playbook(name="stand_in", gather=gather, decide=lambda judgement: judgement)
+        return Playbook(
+            name="stand_in",
+            title="Stand-in",
+            rule_ids=frozenset(),
+            registers=(),
+            gather=gather,
+            decide=lambda judgement: judgement,
+        )
 
 
 PERSON = Owner(key="someone@contoso.com", shown="Someone")

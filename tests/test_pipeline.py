@@ -1,5 +1,7 @@
 """The order of things, tested on what is left on the incident."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,10 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.errors import PermissionMissing, SourceError, SourceUnavailable, WriteConflict, WriteRefused
-from playbooks.model import Mode, Severity, Status, WriteSettings
+from playbooks.model import Judgement, Mode, Severity, Status, WriteSettings
 from playbooks.pipeline import ComeBack, Finished, Outcome, escalate_unread, preview, triage
 
-CALLS = ("read", "comment_ids", "task_ids", "add_comment", "add_task", "update")
+CALLS = ("read", "comment_ids", "add_comment", "add_task", "reread", "update")
+
+
+def failing(call: str, error: SourceError) -> Callable[[str], None]:
+    """Every call of that name raises."""
+
+    def raises(name: str) -> None:
+        if name == call:
+            raise error
+
+    return raises
 
 
 async def run(office: Office, *, last: bool = False) -> Outcome:
@@ -138,14 +150,88 @@ async def test_an_owner_that_counts_as_none_does_not_hold_the_incident() -> None
     assert office.desk.incident.status is Status.CLOSED
 
 
-async def test_what_a_person_closed_is_left_alone() -> None:
+@pytest.mark.parametrize("judgement", [CLOSE, UNKNOWN], ids=["benign", "unknown"])
+async def test_what_a_person_closed_is_left_alone(judgement: Judgement) -> None:
     """Closed by a person: no comment, no label."""
+    office = Office(judgements=[judgement])
+    office.desk.edit(status=Status.CLOSED)
+
+    await run(office, last=True)
+
+    assert (office.desk.comments, office.desk.triage_labels) == ({}, set())
+    assert office.desk.incident.status is Status.CLOSED
+
+
+async def test_a_person_who_closed_what_is_grave_is_told_once_and_their_close_stands() -> None:
+    """Closed before triage came, and a web root is the target: one comment, nothing else, however often."""
     office = Office(judgements=[ESCALATE])
+    office.desk.edit(status=Status.CLOSED)
+    before = office.desk.incident
+
+    await run(office)
+    await run(office)
+
+    assert replace(office.desk.incident, etag=before.etag) == before
+    assert ["before triage had told them" in text for text in office.desk.comments.values()] == [True]
+    assert office.desk.tasks == {}
+
+
+async def test_a_person_who_closed_after_reading_our_comment_is_not_told_again() -> None:
+    """What triage had told them is not told a second time."""
+    office = Office(judgements=[ESCALATE])
+    await run(office)
     office.desk.edit(status=Status.CLOSED)
 
     await run(office)
 
-    assert (office.desk.comments, office.desk.triage_labels) == ({}, set())
+    assert len(office.desk.comments) == 1
+    assert office.desk.incident.status is Status.CLOSED
+
+
+async def test_poison_leaves_a_persons_close_alone() -> None:
+    """The last resort neither reopens nor comments what a person has closed."""
+    office = Office(judgements=[ESCALATE])
+    office.desk.edit(status=Status.CLOSED)
+
+    await escalate_unread(office, office.attempt(last=True), cause="every attempt failed")
+
+    assert (office.desk.incident.status, office.desk.comments) == (Status.CLOSED, {})
+
+
+@pytest.mark.parametrize("survives", ["comment", "whole"])
+async def test_what_was_escalated_once_is_never_closed(survives: str) -> None:
+    """An escalation that was told, whole or in part, stays an escalation when the evidence turns."""
+    office = Office(judgements=[ESCALATE, CLOSE])
+    if survives == "comment":
+        office.desk.before = failing("add_task", SourceUnavailable("incident", "503", status=503))
+        with pytest.raises(SourceUnavailable):
+            await run(office)
+        office.desk.before = lambda _: None
+    else:
+        await run(office)
+        office.desk.join("a-second-alert")
+
+    await run(office)
+
+    assert office.desk.incident.status is Status.NEW
+    assert office.desk.triage_labels == {"triage-escalated"}
+    assert office.desk.closes == 0
+
+
+async def test_observe_mode_switched_on_right_before_the_update_stops_the_close() -> None:
+    """The mode is read again when the close is about to be sent; what is left is an observation."""
+    office = Office()
+
+    def flip(call: str) -> None:
+        if call == "reread":
+            office.settings = WriteSettings(mode=Mode.OBSERVE)
+
+    office.desk.before = flip
+
+    await run(office)
+
+    assert office.desk.closes == 0
+    assert office.desk.triage_labels == {"triage-observed"}
 
 
 async def test_what_a_person_reopened_is_never_closed_again() -> None:
@@ -402,7 +488,7 @@ async def test_whatever_fails_nothing_is_lost_and_nothing_unseen_is_closed(
             case "permission":
                 raise PermissionMissing("incident", "403", status=403)
             case "kill":
-                raise KeyboardInterrupt
+                raise asyncio.CancelledError
             case "lost":
                 lost = True
             case "owner":
@@ -424,7 +510,7 @@ async def test_whatever_fails_nothing_is_lost_and_nothing_unseen_is_closed(
     for delivery in range(1, 12):
         try:
             await run(office, last=delivery >= 5)
-        except (SourceError, KeyboardInterrupt):
+        except (SourceError, asyncio.CancelledError):
             continue
     # A later alert always brings a new delivery; nothing fails any more.
     pending.clear()

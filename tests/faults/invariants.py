@@ -12,7 +12,9 @@ from faults.wire_stage import WIRE_TRANSIENT
 from playbooks.model import Status
 
 KINDS = ("closed", "escalated", "observed", "sampled", "noted")
-TRANSIENT = frozenset({"unavailable", "lost", "missing", "conflict", "kill", "kill_after", "copy", "jump"})
+TRANSIENT = frozenset(
+    {"slow", "unavailable", "lost", "missing", "conflict", "kill", "kill_after", "copy", "jump"}
+)
 SHORT_OUTAGE = 8
 UNREAD: tuple[str, ...] = ()
 """The alert set of a decision that was made although the alerts could not be read."""
@@ -75,10 +77,12 @@ def _ends(trace: Trace, schedule: Schedule) -> None:
         return
     if _said_to_be_gone(trace):
         return
-    wanted = "triage-observed" if "observe" in schedule.flags else "triage-escalated"
+    switched = any(strike.kind == "observe" for strike in schedule.strikes)
+    wanted = {"triage-observed"} if "observe" in schedule.flags else {"triage-escalated"}
+    wanted |= {"triage-observed"} if switched else set()
     ends = {
         "closed by us": last.closed_by_us,
-        "escalated by us": last.status is not Status.CLOSED and wanted in labels,
+        "escalated by us": last.status is not Status.CLOSED and not wanted.isdisjoint(labels),
         "held": bool(last.owner) or last.status is Status.ACTIVE or _reopened_by_person(trace),
         "closed by a person": last.status is Status.CLOSED and not last.closed_by_us,
     }
@@ -122,6 +126,8 @@ def _once(trace: Trace) -> None:
         trace.broke("I6", f"{len(strange)} comments or tasks under ids that do not follow from the decision")
     unread = {uuid5(NAMESPACE_URL, f"{trace.incident_key}|{kind}|comment") for kind in KINDS}
     known = [text for name, text in trace.comments.items() if name not in unread]
+    if trace.doubled and not trace.unguarded:
+        trace.broke("I6", f"{trace.doubled} comments that stand there twice")
     kinds = Counter(map(kind_of_comment, known))
     if crowded := [kind for kind, number in kinds.items() if number > len(sets)]:
         trace.broke("I6", f"more {crowded} comments than states of the incident")
@@ -145,6 +151,10 @@ def _people(trace: Trace, schedule: Schedule) -> None:
             continue
         base |= changed
         _ours(trace, old, new, schedule)
+        if trace.unguarded and old.by != "us":
+            # What our write names too, it overwrites; what it left alone is still theirs.
+            pinned = {name: value for name, value in pinned.items() if name not in changed}
+            continue
         for name, value in changed.items():
             if name in pinned:
                 trace.broke("I7", f"{name} {pinned[name]!r}, which others set, became {value!r}")
@@ -152,6 +162,10 @@ def _people(trace: Trace, schedule: Schedule) -> None:
             label for label in old.labels if label not in new.labels and not label.startswith("triage-")
         ]:
             trace.broke("I7", f"labels {lost} of others are gone")
+    left, first = trace.last, trace.frames[0]
+    if trace.unguarded and left.closed_by_us and (left.owner or left.severity is not first.severity):
+        # Our write does not name these, so the look after it shows them.
+        trace.broke("I7", "left closed although somebody took or weighed it at that very moment")
     if trace.closes > 1:
         trace.broke("I7", f"closed {trace.closes} times")
 
@@ -163,7 +177,7 @@ def _ours(trace: Trace, old: Frame, new: Frame, schedule: Schedule) -> None:
         trace.broke("I17", f"severity from {old.severity} to {new.severity}")
     if new.classification not in ("", "BenignPositive") and new.classification != old.classification:
         trace.broke("I17", f"classified as {new.classification}")
-    if closes and old.owner:
+    if closes and old.owner and not trace.unguarded:
         trace.broke("I7", "closed while somebody owned it")
     if closes and "observe" in schedule.flags:
         trace.broke("I17", "closed in observe mode")

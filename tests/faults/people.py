@@ -1,4 +1,4 @@
-"""What people and the service itself do to an incident between any two calls."""
+"""What people and the service itself do to an incident, or to the app, between any two calls."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -18,6 +18,10 @@ class People(Protocol):
 
     def edit(self, by: str, *, silently: bool = False, **changes: Any) -> None:
         """A change; the etag moves unless `silently`."""
+        ...
+
+    def observe(self) -> None:
+        """An operator switches observe mode on while everything runs."""
         ...
 
     def join(self, alert_id: str, *, ours: bool, silently: bool) -> None:
@@ -74,4 +78,5 @@ EDITS: Mapping[str, Callable[[Any], None]] = {
     "foreign_silent": lambda stage: _join(stage, ours=False, silently=True),
     "merge": _merge,
     "delete": _delete,
+    "observe": lambda stage: stage.observe(),
 }
