@@ -23,10 +23,11 @@ serve: setup ## Local workspace and function host, left running for curl (Ctrl-C
 test: setup ## The whole test suite, offline
 	@$(PY) -m pytest -n auto --dist loadfile
 
-lint: setup ## Style, types
+lint: setup ## Style, types, and a scan of the templates
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@bash tools/checkov/run.sh
 
 format: setup ## Apply the formatter and the safe fixes
 	@.venv/bin/ruff check --fix .

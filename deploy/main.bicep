@@ -73,6 +73,13 @@ param automationEnabled bool = true
 ])
 param mode string = 'observe'
 
+@description('TRIAGE_INCIDENTS: sentinel, or graph for a workspace in the Defender portal (docs/deploy.md).')
+@allowed([
+  'sentinel'
+  'graph'
+])
+param incidents string = 'sentinel'
+
 @description('TRIAGE_DOMAINS, such as CONTOSO=contoso.com')
 @minLength(1)
 param domains string
@@ -141,6 +148,7 @@ var watchedRuleIds = empty(ruleIds) ? '${seedRuleId};${correlatedRuleId}' : rule
 
 var triageSettings = {
   TRIAGE_MODE: mode
+  TRIAGE_INCIDENTS: incidents
   TRIAGE_WORKSPACES: empty(moreWorkspaces) ? ownWorkspace : '${ownWorkspace};${moreWorkspaces}'
   TRIAGE_DOMAINS: domains
   TRIAGE_TIME_ZONE: timeZone
@@ -246,7 +254,7 @@ module functionApp 'modules/function.bicep' = {
   }
 }
 
-module playbook 'sentinel/Playbooks/MailboxExportTriage/azuredeploy.json' = {
+module playbook '../playbooks/mailbox_export/sentinel/Playbooks/MailboxExportTriage/azuredeploy.json' = {
   name: 'triage-playbook'
   params: {
     PlaybookName: playbookName
@@ -269,7 +277,7 @@ resource automation 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!
   }
 }
 
-module content 'sentinel/azuredeploy.json' = {
+module content '../playbooks/mailbox_export/sentinel/azuredeploy.json' = {
   name: 'triage-sentinel-content'
   scope: resourceGroup(workspaceParts[2], workspaceParts[4])
   dependsOn: [

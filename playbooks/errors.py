@@ -10,6 +10,7 @@ PlaybookError
     ├── PermissionMissing   401 or 403: names the role to grant
     ├── NotThere            404
     ├── WriteConflict       409 or 412: somebody wrote in between
+    │   └── Overtaken       and our own change was applied all the same
     └── WriteRefused        400 on a write: a repeat cannot cure it
 """
 
@@ -70,6 +71,13 @@ class NotThere(SourceError):
 
 class WriteConflict(SourceError):
     """409 or 412: the record changed since it was read."""
+
+
+class Overtaken(WriteConflict):
+    """Our change was applied, and somebody else's, which it did not take into account, was so too.
+
+    Only a service without conditional writes (Microsoft Graph's incidents) makes this possible.
+    """
 
 
 class WriteRefused(SourceError):

@@ -2,7 +2,8 @@
 
 Two bodies are accepted, as Sentinel's playbook triggers post them (no schema is published; the shapes
 are those of the incident trigger, `object.id`, and of the alert trigger, `SystemAlertId` with the
-workspace), and the short form that our Logic App posts: `{"incidentId": "/subscriptions/…"}`.
+workspace), the short form that our Logic App posts, `{"incidentId": "/subscriptions/…"}`, and an
+incident's number in the Defender portal, `{"defenderIncidentId": "3177"}`.
 Every other member is ignored: facts are read from the services in each attempt.
 """
 
@@ -34,6 +35,7 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 # Only these escapes can bring a NUL or half of a surrogate pair into a text that was UTF-8.
 _BAD_ESCAPE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _ALERT_ID = re.compile(r"[0-9A-Za-z_.-]{1,128}", re.ASCII)
+_DEFENDER_NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,14 @@ class AlertReference:
     system_alert_id: str
 
 
-type Subject = IncidentId | AlertReference
+@dataclass(frozen=True, slots=True)
+class DefenderReference:
+    """An incident by its number in the Defender portal; which one of Sentinel it is, is still to be found."""
+
+    number: str
+
+
+type Subject = IncidentId | AlertReference | DefenderReference
 
 
 def read_request(body: bytes, *, content_type: str, workspaces: Iterable[tuple[str, str]]) -> Subject:
@@ -62,6 +71,8 @@ def read_request(body: bytes, *, content_type: str, workspaces: Iterable[tuple[s
     allowed = tuple(workspaces)
     if "object" not in document and "incidentId" not in document and "SystemAlertId" in document:
         return _read_alert(document, allowed)
+    if "object" not in document and "incidentId" not in document and "defenderIncidentId" in document:
+        return read_defender_number(document["defenderIncidentId"])
     return read_incident_id(_named_incident(document), (path for path, _ in allowed))
 
 
@@ -108,6 +119,14 @@ def read_incident_id(value: object, workspace_paths: Iterable[str]) -> IncidentI
     if incident_id.workspace_path.lower() not in {path.lower() for path in workspace_paths}:
         raise _not_allowed()
     return incident_id
+
+
+def read_defender_number(value: object) -> DefenderReference:
+    """An incident's number in the Defender portal, as text. Raises RequestRefused (400)."""
+    if not isinstance(value, str) or not _DEFENDER_NUMBER.fullmatch(value):
+        message = "defenderIncidentId is the number of a Defender incident, as text."
+        raise RequestRefused(400, "defender_incident_id_invalid", message)
+    return DefenderReference(value)
 
 
 def shown(text: str) -> str:

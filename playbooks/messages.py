@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from playbooks.errors import MessageUnreadable, RequestRefused
-from playbooks.intake import AlertReference, Subject, parse_object, read_incident_id
+from playbooks.intake import (
+    AlertReference,
+    DefenderReference,
+    Subject,
+    parse_object,
+    read_defender_number,
+    read_incident_id,
+)
 from playbooks.model import IncidentId
 
 SCHEMA_VERSION = 1
@@ -86,7 +93,7 @@ def decode(text: str, workspace_paths: tuple[str, ...]) -> TriageMessage:
 def rescue(text: str, workspace_paths: tuple[str, ...], *, accepted_at: datetime) -> TriageMessage | None:
     """A message that `decode` cannot read, as far as it names an allowed incident; None where it does not.
 
-    Its playbook may be empty: the caller knows which there are.
+    Its playbook may be empty: the rules that raised the incident tell which it is for.
     """
     try:
         document = parse_object(_plain(text))
@@ -119,6 +126,8 @@ def _subject_key(subject: Subject) -> str:
             return subject.key
         case AlertReference(workspace_path, system_alert_id):
             return f"{workspace_path}|{system_alert_id}".lower()
+        case DefenderReference(number):
+            return f"defender|{number}"
 
 
 def _subject_members(subject: Subject) -> dict[str, str]:
@@ -127,10 +136,14 @@ def _subject_members(subject: Subject) -> dict[str, str]:
             return {"incidentId": subject.path}
         case AlertReference(workspace_path, system_alert_id):
             return {"workspace": workspace_path, "systemAlertId": system_alert_id}
+        case DefenderReference(number):
+            return {"defenderIncidentId": number}
 
 
 def _read_subject(document: dict[str, object], workspace_paths: tuple[str, ...]) -> Subject:
     match document:
+        case {"defenderIncidentId": number}:
+            return read_defender_number(number)
         case {"workspace": str(workspace), "systemAlertId": str(alert_id)}:
             if workspace.lower() in {path.lower() for path in workspace_paths}:
                 return AlertReference(workspace, alert_id)

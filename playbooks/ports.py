@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from playbooks.model import (
+    Alert,
     Device,
     DirectoryRole,
     DirectoryUser,
@@ -30,18 +31,30 @@ from playbooks.model import (
 
 
 class Incidents(Protocol):
-    """The incident service (ARM SecurityInsights 2025-09-01)."""
+    """The incident service: ARM SecurityInsights 2025-09-01, or Microsoft Graph v1.0 security/incidents."""
 
     async def read(self, incident_id: IncidentId) -> Incident:
         """The incident with alerts and entities, all pages. Raises SourceError."""
+        ...
+
+    async def reread(self, incident: Incident, *, with_alerts: bool) -> Incident:
+        """The record as it stands now, with its etag; entities as they were read before. Raises SourceError.
+
+        Alerts are read again after the record where asked for. Else they are those read before, or
+        Unavailable where the record counts others.
+        """
+        ...
+
+    async def alerts_of(self, incident: Incident) -> Lookup[tuple[Alert, ...]]:
+        """The alerts as they stand now, not fewer than the record `incident` holds. Raises SourceError."""
         ...
 
     async def comment_ids(self, incident_id: IncidentId) -> frozenset[UUID]:
         """Ids of every comment, all pages. Raises SourceError."""
         ...
 
-    async def task_ids(self, incident_id: IncidentId) -> frozenset[UUID]:
-        """Ids of every task. Raises SourceError."""
+    async def task_ids(self, incident_id: IncidentId) -> frozenset[UUID] | None:
+        """Ids of every task; None where the service has no tasks. Raises SourceError."""
         ...
 
     async def add_comment(self, incident_id: IncidentId, comment_id: UUID, text: str) -> None:
@@ -53,10 +66,11 @@ class Incidents(Protocol):
         ...
 
     async def update(self, incident: Incident, change: IncidentChange) -> Incident:
-        """Replaces the whole record as read, but for `change`, under the etag of `incident`.
+        """Makes `change` to the incident as it was read, and to nothing else of it.
 
         Returns the record as the service answered. Raises WriteConflict where somebody wrote since,
-        WriteRefused where the service will not take it, other SourceError otherwise.
+        Overtaken where that was seen only after the write, WriteRefused where the service will not take
+        it, other SourceError otherwise.
         """
         ...
 
@@ -106,11 +120,18 @@ class Directory(Protocol):
         ...
 
 
+EMPTY_WATCHLIST = "is empty or not loaded"
+"""How the cause ends where a watchlist is there and holds no row."""
+
+
 class Watchlists(Protocol):
     """Sentinel watchlists by alias."""
 
-    async def items(self, alias: str) -> Lookup[tuple[WatchlistItem, ...]]:
-        """Every item, all pages. Absent: no watchlist of that alias. An empty list is Unavailable."""
+    async def items(self, alias: str, *, optional: bool = False) -> Lookup[tuple[WatchlistItem, ...]]:
+        """Every item, all pages. Absent: no watchlist of that alias. An empty list is Unavailable.
+
+        Rows of an `optional` one are asked for only where there is such a list.
+        """
         ...
 
 
@@ -159,9 +180,50 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRow:
+    """One row of a register as the playbook reads it: usable where `problems` is empty.
+
+    `valid_until` (UTC) is when it stops approving anything; None where it has no end. `retired` says that
+    this is as it should be: nobody is to renew the row. `since` is from when it approves, `commands` the
+    words that every command it approves holds, () where nothing can be said of them.
+    """
+
+    key: str
+    problems: tuple[str, ...] = ()
+    valid_until: datetime | None = None
+    retired: bool = False
+    since: datetime | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """A watchlist that a playbook reads. One of its own (`ours`) is deployed with it, the rest is Sentinel's.
+
+    `columns` are those that the playbook reads, in the order of the file; a row may leave `optional` ones
+    empty. `read` gives one answer for each item, in the order of the items.
+    """
+
+    alias: str
+    search_key: str
+    columns: tuple[str, ...]
+    words: str
+    read: Callable[[tuple[WatchlistItem, ...], Policy], tuple[RegisterRow, ...]]
+    optional: frozenset[str] = frozenset()
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook[E]:
-    """One playbook: `gather` asks the sources, `decide` is pure."""
+    """One playbook: `gather` asks the sources, `decide` is pure.
+
+    `rule_ids` are the ids (lower case) of the analytics rules in its folder, whose incidents it triages
+    where the settings name no others; `registers` every watchlist that it reads.
+    """
 
     name: str
+    title: str
+    rule_ids: frozenset[str]
+    registers: tuple[Register, ...]
     gather: Callable[[Incident, Sources, Policy], Awaitable[E]]
     decide: Callable[[E], Judgement]

@@ -22,6 +22,7 @@ TASK_LIMIT = 3_000
 RECORD_MARK = "triage-record:"
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
+_ESCAPES = {ord(character): f"&#{ord(character)};" for character in _MARKUP}
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WORD = re.compile(r"\w+")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -33,6 +34,8 @@ def inert(text: object) -> Markup:
     if isinstance(text, Markup):
         return text
     written = str(text)
+    if written.isascii() and written.isprintable():
+        return Markup(written.translate(_ESCAPES))  # noqa: S704 - each character is escaped here
     odd = frozenset[int]() if written.isascii() else _lookalikes(written)
     parts = (
         _inert_character(one) + (_named(one) if place in odd else "") for place, one in enumerate(written)
@@ -148,10 +151,10 @@ _AFTER = {
 }
 
 _TITLES = {
-    "closed": "Mailbox export triage: close as BenignPositive, SuspiciousButExpected",
-    "escalated": "Mailbox export triage: escalated",
-    "sampled": "Mailbox export triage: could be closed, left open as a sample for review",
-    "noted": "Mailbox export triage: evidence for the person who holds this incident; nothing was changed",
+    "closed": "close as BenignPositive, SuspiciousButExpected",
+    "escalated": "escalated",
+    "sampled": "could be closed, left open as a sample for review",
+    "noted": "evidence for the person who holds this incident; nothing was changed",
 }
 
 
@@ -260,10 +263,11 @@ def _clipped[T](value: T, limit: int) -> T:
 
 
 def _title(judgement: Judgement, heading: Heading) -> str:
+    title = judgement.briefing.title
     if heading.kind == "observed":
         word = "close" if isinstance(judgement.verdict, Close) else "escalate"
-        return f"Mailbox export triage (observe mode, nothing was changed): it would {word} this incident"
-    return _TITLES[heading.kind]
+        return f"{title} (observe mode, nothing was changed): it would {word} this incident"
+    return f"{title}: {_TITLES[heading.kind]}"
 
 
 def _of(reasons: list[Reason], stance: Stance) -> list[Reason]:

@@ -13,14 +13,20 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from playbooks.errors import SettingsError
 from playbooks.model import BusinessHours, Mode, Policy, Status, WriteSettings
 
 VERSION = "0.1.0"
-SEED_RULE_ID = "4500a2ff-455b-4ee7-a21d-5ac5c7c9ea87"
-CORRELATED_RULE_ID = "b0d9a6c2-6b1e-4a57-9f0e-6c1d7a1f2e34"
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -74,6 +80,14 @@ def _domains(text: object) -> object:
     return {name.strip(): dns.strip() for name, _, dns in pairs}
 
 
+def _rule_ids(given: frozenset[str]) -> frozenset[str]:
+    """Ids in lower case, each with or without the playbook that it is for."""
+    if any(not part.rpartition("=")[2].strip() for part in given):
+        raise ValueError("a part is not of the form <id> or <playbook>=<id>")
+    pairs = (part.lower().rpartition("=") for part in given)
+    return frozenset(f"{name.strip()}{equals}{rule.strip()}" for name, equals, rule in pairs)
+
+
 def _business_hours(text: object) -> object:
     """`Mon-Fri 07:00-19:00` as weekdays and minutes."""
     if not isinstance(text, str):
@@ -119,6 +133,8 @@ class Settings(BaseModel):
 
     workspaces: Annotated[tuple[Workspace, ...], BeforeValidator(_workspaces), Field(min_length=1)]
     mode: Mode = Mode.OBSERVE
+    incidents: Annotated[str, Field(pattern="^(sentinel|graph)$")] = "sentinel"
+    """Where incidents are read and written: Azure Resource Manager, or Microsoft Graph (Defender portal)."""
     queue_name: Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", min_length=3, max_length=56)] = (
         "triage"
     )
@@ -128,7 +144,8 @@ class Settings(BaseModel):
     domains: Annotated[dict[str, str], BeforeValidator(_domains), Field(min_length=1)]
     time_zone: Annotated[str, BeforeValidator(_time_zone)]
     business_hours: Annotated[BusinessHours, BeforeValidator(_business_hours)]
-    rule_ids: Names = frozenset({SEED_RULE_ID, CORRELATED_RULE_ID})
+    rule_ids: Annotated[Names, AfterValidator(_rule_ids)] = frozenset()
+    """`<id>` or `<playbook>=<id>`; a playbook that none is given for has those of its own folder."""
     export_role_groups: Names = frozenset()
     exchange_admin_groups: Names = frozenset()
     ediscovery_groups: Names = frozenset()
@@ -177,10 +194,10 @@ class Settings(BaseModel):
 
     @property
     def policy(self) -> Policy:
-        """What a playbook judges by."""
+        """What a playbook judges by, but for the ids of its rules: see `playbooks.watched`."""
         return Policy(
             domains=self.domains,
-            rule_ids=frozenset(rule.lower() for rule in self.rule_ids),
+            rule_ids=frozenset(),
             export_role_groups=frozenset(name.casefold() for name in self.export_role_groups),
             exchange_admin_groups=frozenset(name.casefold() for name in self.exchange_admin_groups),
             ediscovery_groups=frozenset(name.casefold() for name in self.ediscovery_groups),
@@ -224,6 +241,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(
             [_problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
         ) from None
+
+
+def read_mode(environment: Mapping[str, str]) -> Mode:
+    """The mode alone, as it is set now; whatever is not plainly `act` is observe."""
+    acts = environment.get(f"{PREFIX}MODE", "").strip() == Mode.ACT
+    return Mode.ACT if acts else Mode.OBSERVE
 
 
 def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:

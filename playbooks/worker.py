@@ -5,14 +5,14 @@ Returning means that the message is done with; raising hands it back to the queu
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from playbooks import discover, load
+from playbooks import load
 from playbooks.errors import MessageUnreadable, NotThere, PermissionMissing, RequestRefused, SourceError
-from playbooks.intake import AlertReference
+from playbooks.intake import AlertReference, DefenderReference
 from playbooks.journal import note
 from playbooks.messages import TriageMessage, decode, rescue
 from playbooks.model import Stance
@@ -31,7 +31,7 @@ POISON_PAUSE = 600
 ALERT_WITHOUT_INCIDENT = timedelta(minutes=30)
 SWEPT_BACK = timedelta(days=7)
 MOST_SWEPT = 50
-"""Incidents that one sweep hands over, for each workspace."""
+"""Incidents that one sweep hands over, for each playbook and workspace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +48,26 @@ class Delivery:
         return self.dequeue_count == 0 or self.dequeue_count >= MAX_DEQUEUE_COUNT
 
 
-@contextmanager
-def bounded(message: TriageMessage) -> Iterator[None]:
-    """One attempt: its log records carry the correlation id, and no call starts after ATTEMPT_SECONDS."""
-    from playbooks.clients import attempt  # noqa: PLC0415
-
-    with attempt(message.correlation_id, seconds=ATTEMPT_SECONDS):
-        yield
-
-
 class Worker:
     """What the queue functions do, for one service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    @contextmanager
+    def _bounded(self, correlation_id: str) -> Iterator[None]:
+        """One attempt: its log records carry the correlation id, and no call starts after ATTEMPT_SECONDS."""
+        from playbooks.clients import attempt  # noqa: PLC0415
+
+        with attempt(correlation_id, seconds=ATTEMPT_SECONDS, clock=self._service.seconds):
+            yield
+
     async def triage(self, delivery: Delivery) -> None:
         """One attempt at one message. Returns when it is done with; raises to have it redelivered."""
         message = self._decoded(delivery)
         if message is None:
             return
-        with bounded(message):
+        with self._bounded(message.correlation_id):
             self._note_attempt(message, delivery)
             await self._attempt(message, last=delivery.last)
 
@@ -92,8 +91,10 @@ class Worker:
             await self._wait_for_incident(message, incident_id)
             return
         try:
-            attempt = self._service.attempt(incident_id, last=last)
-            outcome = await pipeline.triage(load(message.playbook), self._service.clients, attempt)
+            known = message.playbook in self._service.watched_rules
+            name = message.playbook if known else await self._service.playbook_of(incident_id)
+            attempt = self._service.attempt(incident_id, playbook=name, last=last)
+            outcome = await pipeline.triage(load(name), self._service.clients, attempt)
         except NotThere:
             # A message that has waited is older than ten minutes: one 404 must not end it.
             if not last or self._service.now() - message.accepted_at < NOT_VISIBLE_YET:
@@ -112,7 +113,7 @@ class Worker:
         if message is None:
             return
         try:
-            with bounded(message):
+            with self._bounded(message.correlation_id):
                 self._note_attempt(message, delivery)
                 await self._escalate_poisoned(message)
         except NotThere:
@@ -127,25 +128,31 @@ class Worker:
     async def sweep(self) -> None:
         """Puts incidents of our rules that bear no sign of triage on the queue, newest first.
 
-        At most `MOST_SWEPT` of each workspace, created in the last `SWEPT_BACK`. A workspace that cannot
-        be asked, or a queue that will not take a message, is an alarm; the next sweep tries again.
+        At most `MOST_SWEPT` of each workspace for each playbook, created in the last `SWEPT_BACK`. A
+        workspace that cannot be asked, or a queue that will not take a message, is an alarm; the next sweep
+        tries again.
         """
-        for path in self._service.workspace_paths:
-            try:
-                handed_over = await self._sweep(path)
-            except SourceError as error:
-                note("sweep_failed", alarm="sweep_failed", workspace=path, cause=str(error))
-            else:
-                note("swept", workspace=path, incidents=handed_over)
+        with self._bounded(str(uuid4())):
+            for path in self._service.workspace_paths:
+                await self._sweep_workspace(path)
 
-    async def _sweep(self, workspace_path: str) -> int:
+    async def _sweep_workspace(self, path: str) -> None:
+        try:
+            handed_over = [
+                await self._sweep(path, playbook=name, rule_ids=rules)
+                for name, rules in self._service.watched_rules.items()
+            ]
+        except SourceError as error:
+            note("sweep_failed", alarm="sweep_failed", workspace=path, cause=str(error))
+        else:
+            note("swept", workspace=path, incidents=sum(handed_over))
+
+    async def _sweep(self, workspace_path: str, *, playbook: str, rule_ids: frozenset[str]) -> int:
         now, clients = self._service.now(), self._service.clients
-        found = await clients.incidents.untriaged(
-            workspace_path, rule_ids=self._service.settings.policy.rule_ids, since=now - SWEPT_BACK
-        )
+        found = await clients.incidents.untriaged(workspace_path, rule_ids=rule_ids, since=now - SWEPT_BACK)
         for incident_id in found[:MOST_SWEPT]:
             message = TriageMessage(
-                playbook=next(iter(discover())),
+                playbook=playbook,
                 subject=incident_id,
                 correlation_id=str(uuid4()),
                 accepted_at=now,
@@ -161,7 +168,9 @@ class Worker:
 
     async def _wait_for_incident(self, message: TriageMessage, waited: timedelta) -> None:
         if waited >= ALERT_WITHOUT_INCIDENT:
-            note("finished", outcome="no_incident", alarm="alert_without_incident", **_names(message))
+            by_alert = isinstance(message.subject, AlertReference)
+            alarm = "alert_without_incident" if by_alert else "incident_not_found"
+            note("finished", outcome="no_incident", alarm=alarm, **_names(message))
             return
         await self._again(message, delay_seconds=60)
 
@@ -185,8 +194,7 @@ class Worker:
             if rescued is None:
                 note("finished", alarm="queue_unreadable", messageId=delivery.message_id)
                 return None
-            known = list(discover())
-            return rescued if rescued.playbook in known else replace(rescued, playbook=known[0])
+            return rescued
 
     async def _escalate_poisoned(self, message: TriageMessage) -> None:
         from playbooks import pipeline  # noqa: PLC0415
@@ -196,15 +204,23 @@ class Worker:
             await self._wait_for_incident(message, incident_id)
             return
         cause = "every attempt failed; see the app's log for the reason of each"
-        attempt = self._service.attempt(incident_id, last=True)
+        attempt = self._service.attempt(incident_id, playbook="", last=True)
         outcome = await pipeline.escalate_unread(self._service.clients, attempt, cause=cause)
         note("poison", alarm="poisoned", **_names(message), outcome=outcome.outcome)
 
 
 def _names(message: TriageMessage) -> dict[str, Any]:
-    subject = message.subject
-    name = subject.system_alert_id if isinstance(subject, AlertReference) else subject.name
-    return {"correlationId": message.correlation_id, "incident": name, "delays": message.delays}
+    match message.subject:
+        case AlertReference(_, name) | DefenderReference(name):
+            pass
+        case incident_id:
+            name = incident_id.name
+    return {
+        "correlationId": message.correlation_id,
+        "incident": name,
+        "playbook": message.playbook,
+        "delays": message.delays,
+    }
 
 
 def _told(finished: "Finished") -> dict[str, Any]:

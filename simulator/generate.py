@@ -9,7 +9,7 @@ from random import Random
 from time import perf_counter
 from typing import Unpack
 
-from playbooks.mailbox_export.scenarios import Kind
+from playbooks.scenarios import Kind
 from simulator.activity.noise import HEARTBEAT
 from simulator.activity.placing import place
 from simulator.activity.processes import pid, resident

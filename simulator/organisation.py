@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from simulator.catalogues import CATALOGUES
 from simulator.company import directory, registers
 from simulator.company.accounts import DNS, NETBIOS, Account, Part, Person
 from simulator.company.machines import Machine, Role, rack
 from simulator.company.people import hire
+from simulator.company.premises import Premises
 from simulator.company.registers import Case, Job
 from simulator.errors import PlanError
 
@@ -35,6 +37,12 @@ class Organisation:
     watchlists: dict[str, list[dict[str, str]]]
     settings: Mapping[str, object] = field(default_factory=dict)
     time_zone: str = registers.TIME_ZONE
+    start: date = FIRST_DAY
+
+    @property
+    def premises(self) -> Premises:
+        """Its people and machines, as a playbook's examples may ask about them."""
+        return Premises(people=self.people, machines=self.machines, start=self.start)
 
     def playing(self, part: Part) -> tuple[Person, ...]:
         """Everybody who plays a part, in the order of the directory."""
@@ -93,8 +101,12 @@ def organise(seed: int, *, users: int = 200, hosts: int = 80, start: date = FIRS
         groups=groups,
         roles=directory.directory_roles(people, group_ids),
         risky=directory.risky_users(people),
-        watchlists=_watchlists(people, machines, jobs=jobs, cases=cases, start=start),
+        watchlists={
+            **_watchlists(people, machines, jobs=jobs, cases=cases, start=start),
+            **_watchlists_of_playbooks(Premises(people=people, machines=machines, start=start)),
+        },
         settings=_settings(),
+        start=start,
     )
 
 
@@ -114,6 +126,12 @@ def _settings() -> dict[str, object]:
     }
 
 
+def _watchlists_of_playbooks(premises: Premises) -> dict[str, list[dict[str, str]]]:
+    """The rows that playbooks bring for their own registers, by alias."""
+    brought = [catalogue.rows(premises) for catalogue in CATALOGUES.values()]
+    return {alias: rows for registers_of_one in brought for alias, rows in registers_of_one.items()}
+
+
 def _watchlists(
     people: tuple[Person, ...],
     machines: tuple[Machine, ...],
@@ -122,7 +140,7 @@ def _watchlists(
     cases: tuple[Case, ...],
     start: date,
 ) -> dict[str, list[dict[str, str]]]:
-    """Every register, by alias."""
+    """The registers of mailbox exports and Sentinel's own lists, by alias."""
     owner = next(person.mail for person in people if person.part is Part.DOMAIN_ADMIN)
     counsel = next(person.mail for person in people if person.part is Part.LEGAL)
     return {

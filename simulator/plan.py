@@ -8,16 +8,8 @@ from itertools import cycle, islice
 from typing import Literal, TypedDict
 from zoneinfo import ZoneInfo
 
-from playbooks.mailbox_export.scenarios import (
-    ATTACKS,
-    CLOSABLE,
-    NEAR_MISSES,
-    OPEN_WORK,
-    SCENARIOS,
-    Expected,
-    Kind,
-    Scenario,
-)
+from playbooks.scenarios import Catalogue, Expected, Kind, Scenario
+from simulator.catalogues import BY_NAME, CATALOGUES, FIRST_PLAYBOOK, family
 from simulator.company.registers import TIME_ZONE
 from simulator.errors import PlanError
 from simulator.organisation import FIRST_DAY
@@ -25,28 +17,6 @@ from simulator.organisation import FIRST_DAY
 type Format = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("jsonl", "csv", "parquet")
 
-_BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-_FIRST_ATTACKS = (
-    "dark_halo",
-    "proxyshell",
-    "planted_system_task",
-    "unregistered_service_script",
-    "insider_night_export",
-    "hijacked_job_name",
-    "encoded_export",
-    "stolen_ediscovery_closed_case",
-)
-_ATTACK_ORDER = (
-    *(_BY_NAME[name] for name in _FIRST_ATTACKS),
-    *(scenario for scenario in ATTACKS if scenario.name not in _FIRST_ATTACKS),
-)
-_BENIGN_ORDER = (*CLOSABLE, *OPEN_WORK[:3])
-_FAMILIES = {
-    "closable": CLOSABLE,
-    "open_work": OPEN_WORK,
-    "near_misses": NEAR_MISSES,
-    "attacks": ATTACKS,
-}
 _MOST = 10_000
 _MOST_SHARDS = 999
 _MOST_THREADS = 64
@@ -91,8 +61,9 @@ class Plan:
 
     `start` is the first local day (a fixed Monday by default, so that the same arguments give the same
     bytes on any day). `events` is the number of rows wanted, those of the sequences included. `attacks`
-    and `benign` are each a count, or names of scenarios separated by commas; `near_misses`, `closable`,
-    `open_work` and `attacks` name whole families.
+    and `benign` are each a count, or parts separated by commas: a count (of the first playbook's), the name
+    of a scenario, of a family over all playbooks (`near_misses`, `closable`, `open_work`, `attacks`), or of
+    a playbook (all that it has of that kind).
 
     `end` (with its zone) takes the place of `start`: the last day is the last one that is over by then.
     `shard` such as `3/16` makes that part of the events alone. `partition` writes Parquet into one folder
@@ -147,8 +118,8 @@ class Plan:
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
         """The scenarios to perform, honest ones first. Raises PlanError for names that are not there."""
-        honest = _chosen(self.benign, order=_BENIGN_ORDER, option="benign")
-        hostile = _chosen(self.attacks, order=_ATTACK_ORDER, option="attacks")
+        honest = tuple(_chosen(self.benign, option="benign"))
+        hostile = tuple(_chosen(self.attacks, option="attacks"))
         _check_kinds(honest, hostile)
         return (*honest, *hostile)
 
@@ -177,25 +148,35 @@ def _last_day_over(end: datetime) -> date:
     return local.date() - timedelta(days=1)
 
 
-def _chosen(wanted: int | str, *, order: tuple[Scenario, ...], option: str) -> tuple[Scenario, ...]:
-    """The scenarios that a count or a list of names asks for."""
-    if isinstance(wanted, str) and not wanted.strip().isdigit():
-        return tuple(_named(wanted, option))
-    count = int(wanted)
+def _chosen(wanted: int | str, *, option: str) -> Iterator[Scenario]:
+    """The scenarios that a count, or a list of counts and names, asks for."""
+    for part in (part.strip() for part in str(wanted).split(",")):
+        named = family(part)
+        if part.isdecimal() or isinstance(wanted, int):
+            yield from _counted(int(part), option=option)
+        elif part in BY_NAME:
+            yield BY_NAME[part]
+        elif part in CATALOGUES:
+            yield from _all_of(CATALOGUES[part], option=option)
+        elif named is not None:
+            yield from named
+        elif part:
+            raise PlanError(f"{option}: there is no scenario {part!r}; `list` names them all")
+
+
+def _counted(count: int, *, option: str) -> Iterator[Scenario]:
+    """So many of the first playbook, in its order, again from the start where there are not enough."""
     if not 0 <= count <= _MOST:
         raise PlanError(f"{option}: {count} sequences; ask for 0 to {_MOST}")
-    return tuple(islice(cycle(order), count))
+    one = CATALOGUES[FIRST_PLAYBOOK]
+    later = tuple(scenario for scenario in one.attacks if scenario not in one.first)
+    order = (*one.first, *later) if option == "attacks" else (*one.closable, *one.open_work[:3])
+    yield from islice(cycle(order), count)
 
 
-def _named(wanted: str, option: str) -> Iterator[Scenario]:
-    """The scenarios of a comma-separated list, families unfolded."""
-    for name in (part.strip() for part in wanted.split(",")):
-        if name in _FAMILIES:
-            yield from _FAMILIES[name]
-        elif name in _BY_NAME:
-            yield _BY_NAME[name]
-        elif name:
-            raise PlanError(f"{option}: there is no scenario {name!r}; `list` names them all")
+def _all_of(catalogue: Catalogue, *, option: str) -> tuple[Scenario, ...]:
+    """Every attack of a playbook, or all of its honest work."""
+    return catalogue.attacks if option == "attacks" else (*catalogue.closable, *catalogue.open_work)
 
 
 def _check_kinds(honest: tuple[Scenario, ...], hostile: tuple[Scenario, ...]) -> None:

@@ -1,7 +1,7 @@
-"""The two rules, and what Sentinel would make of their rows.
+"""The rules, and what Sentinel would make of their rows.
 
-`playbooks/mailbox_export/rule.yaml` is the analytics rule, `seed_rule.yaml` the hunting query as its
-authors published it. The text that runs is the text of the file, to the letter.
+A playbook's `rule.yaml` is its analytics rule; beside it may lie a hunting query as its authors published
+it. The text that runs is the text of the file, to the letter.
 """
 
 import re
@@ -15,10 +15,6 @@ from typing import Final
 import yaml
 
 from simulator.eventstore import EventStore
-
-_PLAYBOOK: Final = Path(__file__).parent.parent / "playbooks" / "mailbox_export"
-CORRELATED_RULE: Final = _PLAYBOOK / "rule.yaml"
-SEED_RULE: Final = _PLAYBOOK / "seed_rule.yaml"
 
 _REQUIRED: Final = frozenset(
     {

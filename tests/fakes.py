@@ -6,10 +6,11 @@ are `Unavailable`, a watchlist that is not there is `Absent`, an empty one `Unav
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from playbooks.mailbox_export import PLAYBOOK
 from playbooks.model import (
     Absent,
     Account,
@@ -33,7 +34,7 @@ from playbooks.model import (
     WatchlistItem,
 )
 from playbooks.ports import Sources
-from playbooks.settings import CORRELATED_RULE_ID, SEED_RULE_ID, Settings
+from playbooks.settings import Settings
 
 OUTAGE = Unavailable("test", "the service did not answer")
 KEYS = {
@@ -46,10 +47,10 @@ KEYS = {
 }
 
 
-def fake_policy(tenant: Mapping[str, Any]) -> Policy:
+def fake_policy(tenant: Mapping[str, Any], *, rule_ids: frozenset[str] = PLAYBOOK.rule_ids) -> Policy:
     """The policy that a tenant's organisation and settings give, through the real settings."""
     organisation, settings = tenant["organisation"], tenant.get("settings", {})
-    return Settings(
+    policy = Settings(
         workspaces=[{"path": "/subscriptions/x", "customer_id": "y"}],
         domains={organisation["netbios"].lower(): organisation["dns"].lower()},
         time_zone=organisation["timeZone"],
@@ -59,6 +60,7 @@ def fake_policy(tenant: Mapping[str, Any]) -> Policy:
         ediscovery_groups=tuple(settings.get("eDiscoveryGroups", ())),
         personal_export_root=settings.get("personalExportRoot", ""),
     ).policy
+    return replace(policy, rule_ids=rule_ids)
 
 
 def parse_moment(text: str) -> datetime:
@@ -110,13 +112,18 @@ def fake_alert(row: Mapping[str, Any], number: int = 0) -> LoggedAlert:
 
 
 def fake_incident(
-    *, hosts: Iterable[str], start: datetime, end: datetime, accounts: Iterable[Account] = ()
+    *,
+    hosts: Iterable[str],
+    start: datetime,
+    end: datetime,
+    accounts: Iterable[Account] = (),
+    rule_ids: frozenset[str] = PLAYBOOK.rule_ids,
 ) -> Incident:
-    """A new incident with one alert of the correlated rule."""
+    """A new incident with one alert, of one of these rules."""
     alert = Alert(
         system_alert_id="aaaaaaaa-0000-4000-8000-000000000001",
         name="Mailbox export and removal on one host",
-        rule_ids=frozenset({CORRELATED_RULE_ID}),
+        rule_ids=frozenset(sorted(rule_ids)[:1]),
         product="Azure Sentinel",
         start=start,
         end=end,
@@ -132,7 +139,7 @@ def fake_incident(
         etag='"1"',
         owner=None,
         labels=(),
-        rule_ids=frozenset({CORRELATED_RULE_ID, SEED_RULE_ID}),
+        rule_ids=rule_ids,
         created=end,
         alerts=Found((alert,)),
         accounts=tuple(accounts),
@@ -288,7 +295,8 @@ class FakeWatchlists:
     tenant: Mapping[str, Any]
     broken: frozenset[str] = frozenset()
 
-    async def items(self, alias: str) -> Lookup[tuple[WatchlistItem, ...]]:
+    async def items(self, alias: str, *, optional: bool = False) -> Lookup[tuple[WatchlistItem, ...]]:
+        del optional
         if alias in self.broken:
             return OUTAGE
         if alias not in self.tenant["watchlists"]:

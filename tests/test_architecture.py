@@ -15,13 +15,20 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = sorted(
     [
         ROOT / "function_app.py",
-        *(path for room in ("playbooks", "operations", "simulator") for path in (ROOT / room).rglob("*.py")),
+        *(
+            path
+            for room in ("playbooks", "operations", "simulator")
+            for path in (ROOT / room).rglob("*.py")
+            if "tests" not in path.relative_to(ROOT).parts
+        ),
     ]
 )
 PLAYBOOKS = tuple(discover())
 
 CORE = ("playbooks.model", "playbooks.errors")
 ASKING = ("playbooks.kql", "playbooks.ports")
+READING = ("playbooks.command_line", "playbooks.folding", "playbooks.who")
+"""What playbooks share to read command lines, accounts and hosts."""
 OUTSIDE = {
     "os",
     "time",
@@ -43,12 +50,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.report": CORE,
     "playbooks.objections": CORE,
     "playbooks.plan": (*CORE, "playbooks.report"),
-    "playbooks.pipeline": (*CORE, "playbooks.ports", "playbooks.plan", "playbooks.objections"),
+    "playbooks.incident_reads": (*CORE, "playbooks.ports", "playbooks.plan"),
+    "playbooks.write_back": (*CORE, "playbooks.ports", "playbooks.plan", "playbooks.objections"),
+    "playbooks.pipeline": (
+        *CORE,
+        "playbooks.ports",
+        "playbooks.plan",
+        "playbooks.objections",
+        "playbooks.write_back",
+        "playbooks.incident_reads",
+    ),
     "playbooks.intake": CORE,
     "playbooks.messages": (*CORE, "playbooks.intake"),
     "playbooks.answers": CORE,
     "playbooks.settings": CORE,
     "playbooks.kql": (),
+    "playbooks.health": (*CORE, "playbooks.ports", "playbooks.health"),
+    "playbooks.scenarios": ("playbooks.scenarios",),
+    "playbooks.folding": (),
+    "playbooks.command_line": ("playbooks.command_line",),
+    "playbooks.who": (*CORE, "playbooks.ports", "playbooks.folding", "playbooks.who"),
     "operations": ("playbooks", "operations"),
     "playbooks.journal": (*CORE, "playbooks.clients"),
     "playbooks.telemetry": (*CORE, "playbooks.journal"),
@@ -60,7 +81,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "playbooks.clients",
     ),
     **{
-        f"playbooks.{name}": (*CORE, "playbooks.kql", "playbooks.ports", f"playbooks.{name}")
+        f"playbooks.{name}": (
+            *CORE,
+            "playbooks.kql",
+            "playbooks.ports",
+            *READING,
+            "playbooks.scenarios",
+            f"playbooks.{name}",
+        )
         for name in PLAYBOOKS
     },
 }
@@ -69,6 +97,8 @@ PURE = (
     "playbooks.report",
     "playbooks.plan",
     "playbooks.objections",
+    "playbooks.health",
+    *READING,
     *(f"playbooks.{n}" for n in PLAYBOOKS),
 )
 BANNED = {"utils", "helpers", "common", "manager", "handler", "process", "data", "info", "result"}
@@ -117,6 +147,15 @@ def test_each_room_imports_only_what_it_may(room: str) -> None:
             }
             strangers = {name for name in ours if not is_within(name, ROOMS[room])}
             assert strangers <= {"playbooks.errors"}, f"{path.relative_to(ROOT)} imports {sorted(strangers)}"
+
+
+def test_what_does_not_ship_is_imported_by_nothing_that_ships() -> None:
+    """Scenarios, and the tests of a playbook, are for the simulator: the package leaves them out."""
+    for path in PRODUCT:
+        module = module_of(path)
+        if is_within(module, ("playbooks",)) and ".scenarios" not in module:
+            strangers = {name for name in imports_of(path) if {"scenarios", "tests"} & set(name.split("."))}
+            assert not strangers, f"{path.relative_to(ROOT)} imports {sorted(strangers)}"
 
 
 @pytest.mark.parametrize("room", PURE)

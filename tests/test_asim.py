@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from playbooks.mailbox_export.scenarios import Source
-from playbooks.mailbox_export.scenarios.programs import POWERSHELL, TASK_SCHEDULER
+from playbooks.scenarios import Source
+from playbooks.scenarios.programs import POWERSHELL, TASK_SCHEDULER
 from simulator import asim
 from simulator.activity.rows import ProcessStart, Row, Running, native_row, running, written
 from simulator.company.accounts import SYSTEM, Account, AccountKind

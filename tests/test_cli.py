@@ -3,11 +3,16 @@
 import io
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from playbooks.mailbox_export.scenarios import SCENARIOS
 from playbooks.model import Briefing, Close, Escalate, Fact, Judgement, Reason, Stance
 from playbooks.report import Heading, render_comment
+from simulator.catalogues import SCENARIOS
 from simulator.chain.folder import Truth, read_folder
+from simulator.chain.passing import Course
 from simulator.chain.problems import InputRefused
 from simulator.cli import app
 from simulator.cli.comment import main_reason, readable
@@ -283,6 +289,53 @@ def test_replay_agrees_with_the_truth_and_rings_when_it_does_not(quiet_day: Path
     assert {"closed", "escalated"} == {one["outcome"] for one in json.loads(differing.stdout)["results"]}
 
 
+def test_replay_lets_time_pass_and_comes_to_the_same(quiet_day: Path) -> None:
+    """Events come and rules run on the clock of the replay; each incident is told as it is decided."""
+    at_once = json.loads(run("replay", str(quiet_day), "--json").stdout)
+    passing = run("replay", str(quiet_day), "--json", "--speed", "1000000")
+    results = json.loads(passing.stdout)["results"]
+
+    assert 0 == passing.exit_code
+    assert json.loads(passing.stdout)["summary"] == at_once["summary"]
+    assert [(one["id"], one["outcome"]) for one in at_once["results"]] == [
+        (one["id"], one["outcome"]) for one in results
+    ]
+    assert 2 == sum("contoso.com" in line for line in passing.stderr.splitlines())
+
+
+def test_a_course_is_looked_at_several_times_a_second_and_ends_at_the_last_event() -> None:
+    """At 3600 times real time a day takes 24 s, and no step is longer than rules are apart."""
+    first = datetime(2025, 11, 17, tzinfo=UTC)
+    course = Course(first=first, last=first + timedelta(days=1), speed=3600)
+    moments = list(course.moments())
+
+    assert 24 == course.wall_seconds(moments[-1])
+    assert (first, first + timedelta(days=1)) == (moments[0], moments[-1])
+    assert timedelta(minutes=5) >= max(after - before for before, after in pairwise(moments))
+
+
+def test_a_terminal_is_told_share_rate_and_time_left(tmp_path: Path) -> None:
+    """While stderr is a terminal a bar shows how many of how many, how many a second, and how long still."""
+    shown, terminal = pty.openpty()
+    words = ("generate", "--out", str(tmp_path), "--events", "400000", "--format", "csv")
+    made = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "simulator", *words],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    text = b""
+    with suppress(OSError):  # what a closed terminal raises
+        while piece := os.read(shown, 65_536):
+            text += piece
+    os.close(shown)
+
+    assert 0 == made.wait(timeout=30)
+    assert re.search(rb"generating.* of 400,000 events .*[0-9]+/s.*0:0[0-9]:[0-9]{2}", text)
+
+
 def comment(verdict: Close | Escalate) -> str:
     """A comment as the function writes it."""
     briefing = Briefing(
@@ -324,9 +377,10 @@ def test_the_main_reason_is_in_words() -> None:
 
 @pytest.mark.enable_socket
 def test_serve_says_where_it_answers_and_stops_on_ctrl_c(tmp_path: Path) -> None:
-    """Its curl lines name the addresses and the key; SIGINT ends it with status 0 and no traceback."""
+    """Lines name addresses and key; the one for `ingest` sends; SIGINT ends it, status 0, no traceback."""
     run("generate", "--out", str(tmp_path), *SMALL, "--start", "2025-11-17")
-    words = ("serve", "--from", str(tmp_path), "--port", "0", "--workspace-port", "0")
+    ports = ("--port", "0", "--workspace-port", "0", "--ingest-port", "0")
+    words = ("serve", "--from", str(tmp_path), *ports)
     served = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "simulator", *words],
         cwd=ROOT,
@@ -339,10 +393,19 @@ def test_serve_says_where_it_answers_and_stops_on_ctrl_c(tmp_path: Path) -> None
     deadline = time.monotonic() + 60
     while "Ctrl-C stops" not in shown and time.monotonic() < deadline and served.stdout:
         shown += served.stdout.readline()
+    line = next((line for line in shown.splitlines() if " ingest " in line), "")
+    sent = subprocess.run(  # noqa: S603 - the line that it showed
+        [sys.executable, *line.split()[1:], "--calls-per-second", "50"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     served.send_signal(signal.SIGINT)
     _, errors = served.communicate(timeout=30)
 
     assert 0 == served.returncode
+    assert "confirmed  400 of 400" in sent.stdout, sent.stderr
     assert "x-functions-key" in shown
     assert "/preview" in shown
     assert "Traceback" not in errors

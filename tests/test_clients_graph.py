@@ -334,10 +334,10 @@ async def test_health_names_every_missing_permission(world: World) -> None:
     world.order(FaultKind.STATUS, status=403, path="*riskyUsers*")
     world.order_also(FaultKind.STATUS, status=503, service="logs")
     mixed = {
-        name: (granted, words) for name, granted, words in await check_permissions(world.clients, workspace)
+        one.name: (one.granted, one.words) for one in await check_permissions(world.clients, workspace)
     }
 
-    assert {True} == {granted for _, granted, _ in green}
+    assert {True} == {one.granted for one in green}
     by_state = {state: [name for name, (one, _) in mixed.items() if one is state] for state in (False, None)}
     assert ["IdentityRiskyUser.Read.All (Microsoft Graph) or the Entra ID P2 licence"] == by_state[False]
     assert ["the role Log Analytics Reader on the workspace"] == by_state[None]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playbooks import kql
 from playbooks.clients.log_names import alert_pieces, first_labels
-from playbooks.clients.logs import MOST_ROWS
+from playbooks.clients.log_questions import MOST_ROWS
 from playbooks.model import Absent, Found, Lookup, ProcessEvent, Unavailable
 from playbooks.ports import Events
 from simulator.eventstore import EventStore

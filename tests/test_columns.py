@@ -21,7 +21,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.mailbox_export.scenarios import Source
+from playbooks.scenarios import Source
 from simulator import generate as generating
 from simulator.activity.noise import HABITS
 from simulator.activity.wording import worded

@@ -5,10 +5,10 @@ import string
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from playbooks.mailbox_export.command_line.commands import read_command_line
-from playbooks.mailbox_export.command_line.nearby import nearby_flags
-from playbooks.mailbox_export.command_line.vocabulary import words
-from playbooks.mailbox_export.command_line.windows_arguments import split_arguments
+from playbooks.command_line.commands import read_command_line
+from playbooks.command_line.nearby import nearby_flags
+from playbooks.command_line.vocabulary import words
+from playbooks.command_line.windows_arguments import split_arguments
 
 CMDLETS = words(
     "New-MailboxExportRequest Remove-MailboxExportRequest Get-Mailbox -Mailbox -FilePath $_.Alias"

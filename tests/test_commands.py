@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.mailbox_export.command_line.command_values import (
+from playbooks.command_line.command_values import (
     CommandFlag,
     CommandLine,
     Hole,
@@ -16,7 +16,7 @@ from playbooks.mailbox_export.command_line.command_values import (
     RequestKind,
     Value,
 )
-from playbooks.mailbox_export.command_line.commands import LONGEST, read_command_line
+from playbooks.command_line.commands import LONGEST, read_command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(os.environ.get("TRIAGE_CASES", ROOT.parent / "shared" / "cases" / "cases.jsonl"))

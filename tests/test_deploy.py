@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,21 @@ import jsonschema
 import pytest
 import yaml
 
+from playbooks import discover, load
 from playbooks.intake import read_request
-from playbooks.mailbox_export import reason_codes
-from playbooks.mailbox_export.registers.register_cells import read_cases, read_hosts, read_jobs
-from playbooks.mailbox_export.registers.register_rows import CASES, EXPORT_HOSTS, JOBS
 from playbooks.model import IncidentId, Mode, WatchlistItem
 from playbooks.plan import LABELS, REOPENED, Kind
+from playbooks.ports import Register, RegisterRow
 from playbooks.settings import PREFIX, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 DEPLOY = ROOT / "deploy"
-SENTINEL = DEPLOY / "sentinel"
+SOLUTIONS = {name: folder / "sentinel" for name, folder in discover().items()}
+"""The Sentinel solution of each playbook."""
 BICEP = sorted(DEPLOY.rglob("*.bicep"))
-TEMPLATES = sorted(SENTINEL.rglob("azuredeploy.json"))
+TEMPLATES = sorted(path for folder in SOLUTIONS.values() for path in folder.rglob("azuredeploy.json"))
+OWN_QUERIES = {path.stem: path.read_text() for folder in SOLUTIONS.values() for path in folder.rglob("*.kql")}
 QUERIES = {path.stem: path.read_text() for path in sorted((DEPLOY / "queries").glob("*.kql"))}
 MAIN = (DEPLOY / "main.bicep").read_text()
 CUSTOMER_ID = "00000000-0000-0000-0000-0000000000aa"
@@ -61,6 +63,11 @@ HUNTING_FIELDS = {
     "relevantTechniques",
     "query",
 }
+
+
+def named_by_folder(path: Path) -> str:
+    """Playbook and folder of a template, for a test's id."""
+    return f"{path.relative_to(ROOT).parts[1]}-{path.parent.name}"
 
 
 def tree(path: Path) -> Any:
@@ -95,7 +102,9 @@ def named(kind: str, node: object) -> set[str]:
 # --- templates of Resource Manager -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.relative_to(ROOT).parts[1]}-{path.parent.name}"
+)
 def test_a_template_names_only_what_it_declares_and_uses_all_of_it(path: Path) -> None:
     """No dangling parameter or variable, in either direction."""
     template = tree(path)
@@ -106,7 +115,9 @@ def test_a_template_names_only_what_it_declares_and_uses_all_of_it(path: Path) -
     assert named("variables", body) == set(template.get("variables", {}))
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.relative_to(ROOT).parts[1]}-{path.parent.name}"
+)
 def test_every_expression_of_a_template_is_closed(path: Path) -> None:
     """Brackets, parentheses and quotes are in pairs."""
     for text in expressions(tree(path)):
@@ -117,7 +128,9 @@ def test_every_expression_of_a_template_is_closed(path: Path) -> None:
         assert bare.count("'") % 2 == 0, text
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.relative_to(ROOT).parts[1]}-{path.parent.name}"
+)
 def test_every_dependency_is_a_resource_of_the_template(path: Path) -> None:
     """`dependsOn` names a type and a name that stand in the same template."""
     resources = tree(path)["resources"]
@@ -127,7 +140,9 @@ def test_every_dependency_is_a_resource_of_the_template(path: Path) -> None:
             assert any(kind in wanted and name in wanted for kind, name in made), wanted
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", TEMPLATES, ids=lambda path: f"{path.relative_to(ROOT).parts[1]}-{path.parent.name}"
+)
 def test_every_parameter_says_what_it_is(path: Path) -> None:
     """The portal shows the description as help; a secret is never a plain text."""
     for name, parameter in tree(path)["parameters"].items():
@@ -137,7 +152,7 @@ def test_every_parameter_says_what_it_is(path: Path) -> None:
 
 def test_the_made_files_are_what_the_build_makes(tmp_path: Path) -> None:
     """Rules, queries and watchlists have one source; the deployable files follow from it."""
-    for part in ("deploy", "playbooks/mailbox_export"):
+    for part in ("deploy", "playbooks"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "deploy/sentinel/build.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603
@@ -145,82 +160,111 @@ def test_the_made_files_are_what_the_build_makes(tmp_path: Path) -> None:
     assert not done.stdout
 
 
-@pytest.mark.parametrize(
-    ("copy", "source"),
-    [
-        ("Analytic Rules/MailboxExportAndRemovalOfItsRecord.yaml", "rule.yaml"),
-        ("Hunting Queries/HostExportingMailboxAndRemovingExport.yaml", "seed_rule.yaml"),
-    ],
-)
-def test_the_solution_ships_the_rules_of_the_playbook(copy: str, source: str) -> None:
-    """Byte for byte."""
-    assert (ROOT / "playbooks/mailbox_export" / source).read_bytes() == (SENTINEL / copy).read_bytes()
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_the_solution_ships_the_rules_of_the_playbook(playbook: str) -> None:
+    """Byte for byte, and no other."""
+    sources = {path.read_bytes() for path in discover()[playbook].glob("*rule.yaml")}
+    copies = [path.read_bytes() for path in SOLUTIONS[playbook].rglob("*.yaml")]
+
+    assert sources == set(copies)
+    assert len(sources) == len(copies)
 
 
-def test_rule_files_have_the_published_fields() -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_rule_files_have_the_published_fields(playbook: str) -> None:
     """Those that Sentinel's own repository requires."""
-    rule = yaml.safe_load(next((SENTINEL / "Analytic Rules").glob("*.yaml")).read_text())
-    hunting = yaml.safe_load(next((SENTINEL / "Hunting Queries").glob("*.yaml")).read_text())
+    (path,) = (SOLUTIONS[playbook] / "Analytic Rules").glob("*.yaml")
+    rule = yaml.safe_load(path.read_text())
 
+    for hunting in (SOLUTIONS[playbook] / "Hunting Queries").glob("*.yaml"):
+        assert set(yaml.safe_load(hunting.read_text())) >= HUNTING_FIELDS
     assert set(rule) >= RULE_FIELDS
-    assert set(hunting) >= HUNTING_FIELDS
     assert len(rule["customDetails"]) <= 20
     assert all(set(re.findall(r"T\d{4}", name)) for name in rule["relevantTechniques"])
 
 
-def test_every_file_the_solution_names_is_there() -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_every_file_the_solution_names_is_there(playbook: str) -> None:
     """The packaging tool takes the paths of the manifest."""
-    manifest = tree(SENTINEL / "Data" / "Solution_MailboxExportTriage.json")
+    folder = SOLUTIONS[playbook]
+    (path,) = (folder / "Data").glob("Solution_*.json")
+    manifest = tree(path)
     kinds = ("Analytic Rules", "Hunting Queries", "Playbooks", "Watchlists", "Workbooks")
-    listed = {name for kind in kinds for name in manifest[kind]}
+    listed = {name for kind in kinds for name in manifest.get(kind, [])}
 
-    assert listed
-    assert not [name for name in listed if not (SENTINEL / name).is_file()]
-    assert (SENTINEL / manifest["Metadata"]).is_file()
+    assert {"Analytic Rules", "Playbooks", "Workbooks"} <= set(manifest)
+    assert not [name for name in listed if not (folder / name).is_file()]
+    assert (folder / manifest["Metadata"]).is_file()
+    assert (folder / "ReleaseNotes.md").is_file()
+    assert folder == ROOT / manifest["BasePath"]
 
 
 # --- the Logic App ---------------------------------------------------------------------------------
 
-PLAYBOOK = tree(SENTINEL / "Playbooks/MailboxExportTriage/azuredeploy.json")
-WORKFLOW = next(r for r in PLAYBOOK["resources"] if r["type"] == "Microsoft.Logic/workflows")
-DEFINITION = WORKFLOW["properties"]["definition"]
+
+def logic_app(playbook: str) -> Any:
+    """The template of a playbook's Logic App."""
+    (path,) = (SOLUTIONS[playbook] / "Playbooks").glob("*/azuredeploy.json")
+    return tree(path)
 
 
-def test_the_workflow_names_only_what_it_declares() -> None:
+def workflow(template: Any) -> Any:
+    """The Logic App in its template."""
+    return next(r for r in template["resources"] if r["type"] == "Microsoft.Logic/workflows")["properties"]
+
+
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_the_button_deploys_the_template_beside_it(playbook: str) -> None:
+    """*Deploy to Azure* links to the file's path in the repository."""
+    (page,) = (SOLUTIONS[playbook] / "Playbooks").glob("*/README.md")
+    (link,) = re.findall(r"deploytoazurebutton\)\]\(\S+%2Fmain%2F(\S+)\)", page.read_text())
+
+    assert page.parent / "azuredeploy.json" == ROOT / link.replace("%2F", "/")
+
+
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_the_workflow_names_only_what_it_declares(playbook: str) -> None:
     """Parameters of the workflow, and actions that others run after."""
-    workflow_texts = [t for t in (*strings(DEFINITION), *strings(PLAYBOOK["variables"])) if t.startswith("@")]
+    template = logic_app(playbook)
+    properties = workflow(template)
+    definition = properties["definition"]
+    workflow_texts = [t for t in (*strings(definition), *strings(template["variables"])) if t.startswith("@")]
     used = {name for text in workflow_texts for name in re.findall(r"parameters\('([^']+)'\)", text)}
-    followed = {name for action in DEFINITION["actions"].values() for name in action["runAfter"]}
+    followed = {name for action in definition["actions"].values() for name in action["runAfter"]}
 
-    assert set(DEFINITION["parameters"]) == used
-    assert set(WORKFLOW["properties"]["parameters"]) == used
-    assert followed <= set(DEFINITION["actions"])
+    assert set(definition["parameters"]) == used
+    assert set(properties["parameters"]) == used
+    assert followed <= set(definition["actions"])
 
 
 @pytest.mark.parametrize("profile", ["entra", "key"])
-def test_the_workflow_posts_the_id_alone_and_waits_for_no_end(profile: str) -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_the_workflow_posts_the_id_alone_and_waits_for_no_end(playbook: str, profile: str) -> None:
     """202 is the end for it; 408, 429 and 5xx are repeated; a key travels in a header only."""
-    call = DEFINITION["actions"]["Hand_the_incident_to_the_triage"]
-    inputs = PLAYBOOK["variables"]["inputs"][profile]
+    template = logic_app(playbook)
+    variables = template["variables"]
+    call = workflow(template)["definition"]["actions"]["Hand_the_incident_to_the_triage"]
+    inputs = variables["inputs"][profile]
 
-    assert set(PLAYBOOK["parameters"]["AuthProfile"]["allowedValues"]) == set(PLAYBOOK["variables"]["inputs"])
+    assert set(template["parameters"]["AuthProfile"]["allowedValues"]) == set(variables["inputs"])
     assert "DisableAsyncPattern" == call["operationOptions"]
-    assert ["incidentId"] == list(PLAYBOOK["variables"]["body"])
-    assert "exponential" == PLAYBOOK["variables"]["retryPolicy"]["type"]
-    assert "/api/playbooks/mailbox_export" in inputs["uri"]
+    assert ["incidentId"] == list(variables["body"])
+    assert "exponential" == variables["retryPolicy"]["type"]
+    assert f"/api/playbooks/{playbook}'" in inputs["uri"]
     assert "code=" not in inputs["uri"]
     assert ("authentication" in inputs) == (profile == "entra")
     assert ("x-functions-key" in inputs["headers"]) == (profile == "key")
     assert ["inputs"] == call["runtimeConfiguration"]["secureData"]["properties"]
 
 
-def test_what_the_workflow_posts_is_what_the_function_reads() -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_what_the_workflow_posts_is_what_the_function_reads(playbook: str) -> None:
     """The path into Sentinel's trigger body leads to an incident id that intake accepts."""
     contract = CONTRACTS / "incident-trigger.json"
     if not contract.exists():
         pytest.skip("the published schema of the trigger is not beside this repository")
     body: Any = tree(contract)["$defs"]["incidentTrigger"]["examples"][0]
-    path = re.findall(r"\['(\w+)'\]", PLAYBOOK["variables"]["body"]["incidentId"])
+    path = re.findall(r"\['(\w+)'\]", logic_app(playbook)["variables"]["body"]["incidentId"])
     for member in path:
         body = body[member]
     workspace = body.partition("/providers/Microsoft.SecurityInsights")[0]
@@ -248,10 +292,13 @@ def published() -> dict[str, Any]:
     return document
 
 
-def sent(kind: str) -> list[dict[str, Any]]:
-    """Resources of one kind as Resource Manager sends them: whole-value parameters by their default."""
+def sent(kind: str, *, by: str = "") -> list[dict[str, Any]]:
+    """Resources of one kind as Resource Manager sends them: whole-value parameters by their default.
+
+    Those of every playbook, or of the one that they are sent `by`.
+    """
     found = []
-    for path in TEMPLATES:
+    for path in (one for one in TEMPLATES if not by or one.is_relative_to(SOLUTIONS[by])):
         template = tree(path)
         values = {
             name: p["defaultValue"] for name, p in template["parameters"].items() if "defaultValue" in p
@@ -301,9 +348,10 @@ def by_kind(published: dict[str, Any], base: str, value: str) -> str:
     )
 
 
-def test_the_analytics_rule_is_one_that_sentinel_takes(published: dict[str, Any]) -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_the_analytics_rule_is_one_that_sentinel_takes(published: dict[str, Any], playbook: str) -> None:
     """Against the published schema, with no member it does not have."""
-    (rule,) = sent("alertRules")
+    (rule,) = sent("alertRules", by=playbook)
     properties = rule["properties"]
 
     assert "Scheduled" == rule["kind"]
@@ -315,9 +363,12 @@ def test_the_analytics_rule_is_one_that_sentinel_takes(published: dict[str, Any]
     assert all(re.fullmatch(r"P(\d+D)?(T(\d+H)?(\d+M)?)?", text) for text in durations)
 
 
-def test_automation_rules_fire_on_our_rules_and_on_added_alerts_only(published: dict[str, Any]) -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_automation_rules_fire_on_our_rules_and_on_added_alerts_only(
+    published: dict[str, Any], playbook: str
+) -> None:
     """Two rules, by rule id; the one for updates asks for added alerts, or our own writes would start it."""
-    created, updated = sent("automationRules")
+    created, updated = sent("automationRules", by=playbook)
 
     assert ["Created", "Updated"] == [
         r["properties"]["triggeringLogic"]["triggersWhen"] for r in (created, updated)
@@ -338,11 +389,13 @@ def test_automation_rules_fire_on_our_rules_and_on_added_alerts_only(published: 
     assert {"arrayType": "Alerts", "changeType": "Added"} == changed
 
 
-def test_watchlists_are_ones_that_sentinel_takes(published: dict[str, Any]) -> None:
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_watchlists_are_ones_that_sentinel_takes(published: dict[str, Any], playbook: str) -> None:
     """Each with its alias, search key and CSV."""
-    watchlists = sent("watchlists")
+    watchlists = sent("watchlists", by=playbook)
+    own = {register.alias for register in load(playbook).registers if register.ours}
 
-    assert {JOBS, CASES, EXPORT_HOSTS} == {watchlist["name"] for watchlist in watchlists}
+    assert own == {watchlist["name"] for watchlist in watchlists}
     for watchlist in watchlists:
         check(published, "WatchlistProperties", watchlist["properties"])
         header = watchlist["properties"]["rawContent"].splitlines()[0].split(",")
@@ -351,7 +404,7 @@ def test_watchlists_are_ones_that_sentinel_takes(published: dict[str, Any]) -> N
 
 def test_a_misspelt_member_is_refused(published: dict[str, Any]) -> None:
     """The check above can fail."""
-    (rule,) = sent("alertRules")
+    rule = sent("alertRules")[0]
 
     with pytest.raises(AssertionError, match="supressionEnabled"):
         check(published, "ScheduledAlertRuleProperties", {**rule["properties"], "supressionEnabled": False})
@@ -490,12 +543,11 @@ def test_the_example_parameters_name_parameters_of_the_template() -> None:
 
 
 def test_the_template_watches_the_rules_that_the_app_triages() -> None:
-    """The ids for the alert on untriaged incidents are the app's own defaults."""
+    """The ids for the alert on untriaged incidents are those of the playbook that it deploys."""
     ids = set(re.findall(r"^var \w+RuleId = '([0-9a-f-]{36})'", MAIN, re.MULTILINE))
-    rule = yaml.safe_load((ROOT / "playbooks/mailbox_export/rule.yaml").read_text())
+    (deployed,) = set(re.findall(r"^module \w+ '\.\./playbooks/(\w+)/", MAIN, re.MULTILINE))
 
-    assert set(Settings.model_fields["rule_ids"].default) == ids
-    assert rule["id"] in ids
+    assert load(deployed).rule_ids == ids
 
 
 def test_queues_container_and_runtime_are_those_of_the_app() -> None:
@@ -563,59 +615,66 @@ def test_azd_deploys_the_service_that_the_template_tags() -> None:
 
 # --- watchlists ------------------------------------------------------------------------------------
 
-READERS = {JOBS: read_jobs, CASES: read_cases, EXPORT_HOSTS: read_hosts}
-OPTIONAL = {JOBS: set[str](), CASES: {"Hosts"}, EXPORT_HOSTS: set[str]()}
+REGISTERS = [
+    pytest.param(SOLUTIONS[name] / "Watchlists", register, id=f"{name}-{register.alias}")
+    for name in SOLUTIONS
+    for register in load(name).registers
+    if register.ours
+]
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
-def rows(alias: str) -> list[dict[str, str]]:
+def rows(folder: Path, alias: str) -> list[dict[str, str]]:
     """Rows of an example."""
-    header, *lines = (SENTINEL / "Watchlists" / f"{alias}.csv").read_text().splitlines()
+    header, *lines = (folder / f"{alias}.csv").read_text().splitlines()
     return [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
 
 
-def register(alias: str, cells: dict[str, str]) -> Any:
+def as_read(register: Register, cells: dict[str, str]) -> RegisterRow:
     """One row as the playbook reads it."""
-    items = (WatchlistItem(cells=cells, updated=NOW),)
-    return READERS[alias](items, read_settings(example_settings()).policy)
+    (row,) = register.read(
+        (WatchlistItem(cells=cells, updated=NOW),), read_settings(example_settings()).policy
+    )
+    return row
 
 
-@pytest.mark.parametrize("alias", READERS)
-def test_an_example_row_is_well_formed(alias: str) -> None:
+@pytest.mark.parametrize(("folder", "register"), REGISTERS)
+def test_an_example_row_is_well_formed(folder: Path, register: Register) -> None:
     """Whoever copies its form gets a row that can be read."""
-    for cells in rows(alias):
-        assert not register(alias, cells).invalid, cells
+    for cells in rows(folder, register.alias):
+        assert () == as_read(register, cells).problems, cells
 
 
-@pytest.mark.parametrize("alias", READERS)
-def test_every_column_of_a_template_is_read(alias: str) -> None:
+@pytest.mark.parametrize(("folder", "register"), REGISTERS)
+def test_every_column_of_a_template_is_read(folder: Path, register: Register) -> None:
     """A row without it is invalid, but for the columns that may be empty."""
-    full = rows(alias)[0]
+    full = rows(folder, register.alias)[0]
+
+    assert register.columns == tuple(full)
+    assert register.search_key in full
     for column in full:
         lacking = {name: cell for name, cell in full.items() if name != column}
-        assert bool(register(alias, lacking).invalid) == (column not in OPTIONAL[alias]), column
+        assert bool(as_read(register, lacking).problems) == (column not in register.optional), column
 
 
-def test_example_rows_approve_nothing() -> None:
-    """Uploaded by mistake they are over: jobs have ended, cases are closed, hosts do not exist."""
-    jobs = [row for cells in rows(JOBS) for row in register(JOBS, cells).valid]
-    cases = [row for cells in rows(CASES) for row in register(CASES, cells).valid]
-    hosts = [row for cells in rows(EXPORT_HOSTS) for row in register(EXPORT_HOSTS, cells).valid]
+@pytest.mark.parametrize(("folder", "register"), REGISTERS)
+def test_example_rows_approve_nothing(folder: Path, register: Register) -> None:
+    """Uploaded by mistake they are over, or speak of what does not exist."""
+    read = [as_read(register, cells) for cells in rows(folder, register.alias)]
 
-    assert jobs
-    assert all(row.valid_until < NOW for row in jobs)
-    assert cases
-    assert not [row for row in cases if row.is_open_at(NOW)]
-    assert all(row.key.startswith("example-") for row in hosts)
+    assert read
+    for row in read:
+        assert row.key.lower().startswith("example-")
+        assert row.valid_until is None or row.valid_until < NOW
 
 
-@pytest.mark.parametrize("alias", READERS)
-def test_every_column_has_its_help(alias: str) -> None:
+@pytest.mark.parametrize(("folder", "register"), REGISTERS)
+def test_every_column_has_its_help(folder: Path, register: Register) -> None:
     """The page beside the templates explains exactly the columns that they have."""
-    page = (SENTINEL / "Watchlists" / "README.md").read_text()
-    section = page.partition(f"## {alias} ")[2].partition("\n## ")[0]
+    page = (folder / "README.md").read_text()
+    section = page.partition(f"## {register.alias} ")[2].partition("\n## ")[0]
 
-    assert list(rows(alias)[0]) == re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert register.columns == tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
 # --- queries ---------------------------------------------------------------------------------------
@@ -645,10 +704,12 @@ TABLES = {
 
 def with_watchlists(query: str) -> str:
     """The query with `_GetWatchlist` as a function of the register it names."""
-    match = re.match(r"_GetWatchlist\('(\w+)'\)", query)
+    match = re.match(r"(//.*\n)*_GetWatchlist\('(\w+)'\)", query)
     if match is None:
         return query
-    columns = ", ".join(f"{name}: string" for name in rows(match[1])[0])
+    registers = [register for name in SOLUTIONS for register in load(name).registers]
+    named = next(register for register in registers if register.alias == match[2])
+    columns = ", ".join(f"{name}: string" for name in named.columns)
     return f"let _GetWatchlist = (alias: string) {{ datatable({columns})[] }};\n{query}"
 
 
@@ -667,7 +728,7 @@ def lint(queries: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
 
 def test_every_query_of_alerts_and_workbook_parses_and_its_columns_exist() -> None:
     """By Microsoft's own parser; and a misspelt column is found."""
-    queries = {name: text.replace("__RULE_IDS__", "id") for name, text in QUERIES.items()}
+    queries = {name: text.replace("__RULE_IDS__", "id") for name, text in (QUERIES | OWN_QUERIES).items()}
     wrong = queries["alarms"].replace("Message startswith", "Mesage startswith")
 
     found = lint({**queries, "wrong": wrong})
@@ -676,14 +737,18 @@ def test_every_query_of_alerts_and_workbook_parses_and_its_columns_exist() -> No
     assert not {name: findings for name, findings in found.items() if findings}
 
 
-def test_every_query_is_shown_or_raises_an_alert() -> None:
-    """None lies there unused; the workbook names each tile once."""
-    book = tree(SENTINEL / "Workbooks" / "MailboxExportTriage.json")
+@pytest.mark.parametrize("playbook", SOLUTIONS)
+def test_every_query_is_shown_or_raises_an_alert(playbook: str) -> None:
+    """None lies there unused; the workbook names each tile once, and has those of its playbook."""
+    (path,) = (SOLUTIONS[playbook] / "Workbooks").glob("*.json")
+    book = tree(path)
     tiles = [item["name"] for item in book["items"] if item["type"] == 3]
+    own = {path.stem for path in SOLUTIONS[playbook].rglob("*.kql")}
     alerts = re.findall(r"queries/(\w+)\.kql", (DEPLOY / "modules/alerts.bicep").read_text())
 
     assert len(tiles) == len(set(tiles))
-    assert set(QUERIES) == {*tiles, *alerts}
+    assert own <= set(tiles)
+    assert set(QUERIES) == {*tiles, *alerts} - own
 
 
 def test_queries_speak_the_words_of_the_code() -> None:
@@ -692,9 +757,8 @@ def test_queries_speak_the_words_of_the_code() -> None:
     written = "".join(path.read_text() for path in (ROOT / "playbooks").glob("*.py"))
 
     assert quoted["verdicts_over_time"] == {*LABELS, REOPENED} - {Kind.NOTED.label}
-    assert set(reason_codes.SCENARIOS) <= quoted["by_scenario"]
-    assert set(reason_codes.SCENARIOS) <= quoted["why_open"]
-    assert quoted["not_checked"] - {"finished"} <= {*reason_codes.ORDER, "triage_failed"}
+    codes = {code for name in SOLUTIONS for code in import_module(f"playbooks.{name}.reason_codes").ORDER}
+    assert quoted["not_checked"] - {"finished"} <= {*codes, "triage_failed"}
     assert {kind.value for kind in Kind} <= quoted["time_to_verdict"]
     for event in ("accepted", "finished", "poison"):
         assert f'note("{event}"' in written

@@ -11,7 +11,7 @@ import pytest
 from playbooks.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")])
+DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "playbooks").rglob("*.md")])
 GUIDES = [
     ROOT / "docs" / f"{name}.md" for name in ("deploy", "operate", "permissions", "faq", "architecture")
 ]
@@ -69,7 +69,7 @@ def test_parameters_that_the_guides_name_are_parameters_of_the_template() -> Non
     """Those set in backticks by the deploy guide and the operator's guide."""
     declared = set(re.findall(r"^param (\w+) ", (ROOT / "deploy/main.bicep").read_text(), re.MULTILINE))
     camel = set(re.findall(r"`([a-z]+(?:[A-Z][a-z]+)+)`", doc("deploy") + doc("operate")))
-    known_elsewhere = {"allowedApplications", "logicAppId", "authsettingsV2"}
+    known_elsewhere = {"allowedApplications", "logicAppId", "authsettingsV2", "publisherId"}
 
     assert camel
     assert camel - known_elsewhere <= declared
@@ -80,7 +80,7 @@ def test_parameters_that_the_guides_name_are_parameters_of_the_template() -> Non
 
 def test_the_table_of_graph_permissions_is_the_script_s_own_list() -> None:
     """Name, purpose and what happens without it, word for word."""
-    command = [sys.executable, "tools/grant_graph_permissions.py", "--list"]
+    command = [sys.executable, "tools/grant_graph_permissions.py", "--list", "--defender-portal"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
     table = re.findall(r"^\| `([\w.]+)` \| (.+) \| (.+) \|$", doc("permissions"), re.MULTILINE)
 
@@ -143,10 +143,15 @@ def test_every_alert_is_explained() -> None:
 
 def test_every_deployed_file_is_in_the_architecture_page() -> None:
     """Each template with what it makes."""
-    templates = [*(ROOT / "deploy").rglob("*.bicep"), *(ROOT / "deploy").rglob("azuredeploy.json")]
-    named = set(re.findall(r"^\| `(deploy/[^`]+)` \|", doc("architecture"), re.MULTILINE))
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").rglob("*.bicep")}
+    named = set(re.findall(r"^\| `(deploy/[^`]+|playbooks/[^`]+json)` \|", doc("architecture"), re.MULTILINE))
+    made = (path.relative_to(ROOT).as_posix() for path in (ROOT / "playbooks").rglob("azuredeploy.json"))
+    forms = {
+        re.sub(r"Playbooks/\w+", "Playbooks/<Title>", re.sub(r"^playbooks/\w+", "playbooks/<name>", path))
+        for path in made
+    }
 
-    assert {path.relative_to(ROOT).as_posix() for path in templates} == named
+    assert modules | forms == named
 
 
 def test_what_could_not_be_tried_is_in_one_place_each_with_a_check() -> None:

@@ -337,3 +337,85 @@ async def test_an_outage_without_end_is_escalated(outage: asyncio.Task[Left]) ->
     assert (1, 1) == (len(left.comments), len(left.tasks))
     assert "Not checked" in left.comments[0]
     assert "503" in left.comments[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def portal(folder: Folder) -> AsyncIterator[Chain]:
+    """The chain of the same organisation with its workspace in the Defender portal."""
+    tenant = in_portal(folder)
+    async with Chain(tenant) as running:
+        yield running
+
+
+def in_portal(folder: Folder) -> dict[str, Any]:
+    """The organisation, its incidents read and written over Microsoft Graph."""
+    return {**folder.tenant, "settings": {**(folder.tenant.get("settings") or {}), "incidents": "graph"}}
+
+
+async def begin_in_portal(chain: Chain, folder: Folder, events: list[dict[str, Any]]) -> str:
+    """The one incident of these events in the Defender portal, not yet triggered."""
+    await chain.begin(in_portal(folder), events=events)
+    (gathering,) = chain.watch()
+    return chain.make_incident(gathering)
+
+
+def writes(chain: Chain) -> set[tuple[str, str]]:
+    """Services and methods of the calls that changed something."""
+    asked = ("alerts", "entities", "$batch", "query")
+    return {
+        (call.service, call.method)
+        for call in chain.workspace.calls
+        if call.method in ("PUT", "PATCH", "POST") and not call.path.endswith(asked)
+    }
+
+
+@pytest.mark.parametrize("scenario", ["compliance_job", "self_export"])
+async def test_registered_work_is_closed_over_graph(
+    scenario: str, portal: Chain, folder: Folder, rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    """As over Resource Manager, which nothing is written to; Sentinel shows BenignPositive."""
+    name = await begin_in_portal(portal, folder, rows[scenario])
+
+    left = await triaged(portal, name)
+
+    assert ("Closed", "BenignPositive", ("triage-closed",)) == (left.status, left.classification, left.labels)
+    assert {("graph", "PATCH"), ("graph", "POST")} == writes(portal)
+    assert left.record is not None
+    assert "close" == left.record.verdict
+
+
+async def test_an_attack_stays_open_over_graph(
+    portal: Chain, folder: Folder, rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Posted by its number in the portal; there are no tasks, so the comment holds the steps."""
+    name = await begin_in_portal(portal, folder, rows["proxyshell"])
+    number = portal.workspace.incident(name)["properties"]["providerIncidentId"]
+
+    status, _ = await portal.post({"defenderIncidentId": number})
+    await portal.drained()
+    left = portal.left(name)
+
+    assert 202 == status
+    assert ("New", "High", ("triage-escalated",), ()) == (left.status, left.severity, left.labels, left.tasks)
+    assert 1 == len(left.comments)
+    assert "Next steps" in left.comments[0]
+
+
+async def test_a_person_in_between_keeps_the_incident_over_graph(
+    portal: Chain, folder: Folder, rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Somebody takes it while evidence is gathered: one comment for them, and nothing else is changed."""
+    name = await begin_in_portal(portal, folder, rows["compliance_job"])
+    owner = {"userPrincipalName": "sam.analyst@contoso.com"}
+    portal.workspace.before_call(
+        len(portal.workspace.calls) + 10, lambda: portal.workspace.edit_incident(name, owner=owner)
+    )
+
+    left = await triaged(portal, name)
+
+    assert ("New", "", ()) == (left.status, left.classification, left.labels)
+    assert (
+        owner["userPrincipalName"]
+        == (portal.workspace.incident(name)["properties"]["owner"]["userPrincipalName"])
+    )
+    assert "noted" in left.comments[-1]

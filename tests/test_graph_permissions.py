@@ -110,10 +110,10 @@ def tenant(tmp_path: Path) -> Tenant:
     return Tenant(tmp_path)
 
 
-def asked() -> set[str]:
+def asked(*options: str) -> set[str]:
     """Permissions that the script knows, by its own list."""
     done = subprocess.run(
-        [sys.executable, "tools/grant_graph_permissions.py", "--list"],
+        [sys.executable, "tools/grant_graph_permissions.py", "--list", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -130,6 +130,15 @@ def test_the_script_asks_for_what_the_clients_need_and_no_more() -> None:
     assert WANTED == asked()
     assert WANTED == needed - {"RoleEligibilitySchedule.Read.Directory"}
     assert not [name for name in WANTED if "Write" in name]
+
+
+def test_the_defender_portal_needs_two_more_and_gets_them_on_request_alone() -> None:
+    """Those that the adapter names; one of them writes."""
+    source = (ROOT / "playbooks/clients/graph_incidents.py").read_text()
+    needed = set(re.findall(r'"the Microsoft Graph permission ([\w.]+)"', source))
+
+    assert {"SecurityIncident.ReadWrite.All", "SecurityAlert.Read.All"} == needed
+    assert needed == asked("--defender-portal") - WANTED
 
 
 def test_a_dry_run_lists_what_is_missing_and_changes_nothing(tenant: Tenant) -> None:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import jsonschema
 import pytest
+from contracts.judging import BARE
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -29,9 +30,10 @@ from simulator.chain.grouping import Gathering, Sighting
 from simulator.chain.problems import InputRefused
 from simulator.chain.sightings import Watch
 from simulator.cli import app
+from simulator.event_sources import read_rows
 from simulator.eventstore import EventStore
 from simulator.generate import generate
-from simulator.ingest.batches import Batch, as_text, cut_batches, marked, read_rows
+from simulator.ingest.batches import Batch, as_text, cut_batches, marked
 from simulator.ingest.credentials import FixedToken, credential_for
 from simulator.ingest.journal import Journal, Run, journal_path, read_journal
 from simulator.ingest.local_endpoint import LocalEndpoint
@@ -458,7 +460,7 @@ async def test_the_local_endpoint_refuses_what_the_service_refuses(changes: Any,
     store = EventStore()
     async with (
         LocalEndpoint(store, rule_id=RULE, stream=STREAM) as local,
-        aiohttp.ClientSession(auto_decompress=False) as session,
+        aiohttp.ClientSession(auto_decompress=False, headers={"User-Agent": BARE}) as session,
     ):
         headers = {"Authorization": f"Bearer {given['token']}", "Content-Type": given["content_type"]}
         headers |= {"Content-Encoding": given["encoding"]} if given["encoding"] else {}
@@ -480,7 +482,8 @@ async def test_path_version_and_errors_are_those_of_the_api_document(folder: Fol
     document = json.loads((CONTRACTS / "logs-ingestion.json").read_text())
     (path,) = document["paths"]
     errors = {"$ref": "#/definitions/ErrorResponse", "definitions": document["definitions"]}
-    async with cloud_for(folder.tenant) as cloud, aiohttp.ClientSession() as session:
+    bare = aiohttp.ClientSession(headers={"User-Agent": BARE})
+    async with cloud_for(folder.tenant) as cloud, bare as session:
         await send(cloud, plan(cloud, folder), folder)
         url = cloud.endpoint.address + path.format(ruleId=RULE, stream=STREAM)
         async with session.post(

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
+from uuid import UUID
 
 import pytest
 from client_world import LATER, MINUTE, NOON, TENANT, alert, user
 
 from playbooks import load
+from playbooks.clients.graph_incident_record import marks
 from playbooks.clients.lookups import odd_name
 from playbooks.messages import TriageMessage
 from playbooks.model import IncidentId
@@ -88,6 +90,8 @@ class Case:
     entities: Sequence[dict[str, Any]] = ()
     judged_again: bool = False
     """Judged once more by hand, for its reasons and its CPU time."""
+    in_portal: bool = False
+    """Incidents are read and written over Microsoft Graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +194,14 @@ async def triaged(case: Case) -> After:
     """The case's incident, triaged in its last attempt."""
     store = EventStore()
     tenant = {**TENANT, "users": [*TENANT["users"], *case.users]}
+    where = "graph" if case.in_portal else "sentinel"
+    tenant |= {"settings": {"incidents": where}}
     async with LocalWorkspace(tenant, store, clock=lambda: LATER) as workspace:
         name = workspace.create_incident(
             [alert(1, entities=entities_of(case))], title="Mailbox export", severity="Medium", created=NOON
         )
         store.add_process_events(rows_of(case))
-        service = Service(settings_for(workspace), now=lambda: LATER)
+        service = Service(settings_for(workspace) | {"TRIAGE_INCIDENTS": where}, now=lambda: LATER)
         place = workspace.workspace_id.split("/")
         incident_id = IncidentId(place[2], place[4], place[8], name)
         message = TriageMessage(
@@ -274,6 +280,23 @@ async def test_names_of_hosts_and_files_are_text_everywhere(text: str) -> None:
     assert host.lower() in after.text.lower()
     assert f"{text}.pst" in after.text
     assert "Not checked: Log Analytics" not in after.text
+
+
+MARK = "[triage-decision c0000000-0000-4000-8000-000000000002]"
+
+
+@pytest.mark.parametrize("text", [*list(HOSTILE.values())[:6], MARK])
+async def test_a_comment_in_the_defender_portal_is_as_inert(text: str) -> None:
+    """With the one mark by which we find it again, whatever mark an account's name imitates."""
+    after = await triaged(Case(account=text, in_portal=True))
+
+    assert_inert(after)
+    assert text in after.text
+    assert [] == after.tasks
+    assert 1 == len(after.comments[0].split("[triage-decision ")) - 1
+    assert UUID("c0000000-0000-4000-8000-000000000002") not in marks(
+        {"comments": [{"comment": after.comments[0]}]}
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playbooks.errors import RequestRefused
-from playbooks.intake import AlertReference, read_request
+from playbooks.intake import AlertReference, DefenderReference, read_request
 from playbooks.model import IncidentId
 
 WORKSPACE = (
@@ -43,6 +43,38 @@ def test_an_incident_is_named_by_the_short_form_or_the_whole_trigger_body(body: 
 
     assert isinstance(subject, IncidentId)
     assert EXPECTED.key == subject.key
+
+
+def test_a_defender_incident_is_named_by_its_number() -> None:
+    """As text; where Sentinel's id stands too, that one counts."""
+    assert DefenderReference("3177") == read({"defenderIncidentId": "3177"})
+    assert EXPECTED.key == getattr(read({"defenderIncidentId": "3177", "incidentId": INCIDENT}), "key", "")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "0",
+        "03",
+        "-1",
+        "+1",
+        "1.0",
+        "1e3",
+        " 1",
+        "1\n",
+        "１２",
+        "1' or '1' eq '1",
+        "../1",
+        "9" * 20,
+        7,
+        None,
+        [],
+    ],
+)
+def test_a_number_that_is_none_is_refused(number: object) -> None:
+    """It becomes part of a filter and of a path."""
+    assert (400, "defender_incident_id_invalid") == read({"defenderIncidentId": number})
 
 
 def test_an_alert_trigger_body_names_its_alert_and_workspace() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_intake import EXPECTED, GUID, WORKSPACE
 
 from playbooks.errors import MessageUnreadable, RequestRefused
-from playbooks.intake import AlertReference
+from playbooks.intake import AlertReference, DefenderReference
 from playbooks.messages import TriageMessage, decode, rescue
 
 PATHS = (WORKSPACE,)
@@ -21,7 +21,7 @@ MESSAGE = TriageMessage(
 )
 
 
-@pytest.mark.parametrize("subject", [EXPECTED, AlertReference(WORKSPACE, GUID)])
+@pytest.mark.parametrize("subject", [EXPECTED, AlertReference(WORKSPACE, GUID), DefenderReference("3177")])
 def test_what_was_written_is_read(subject: object) -> None:
     """Encoding and decoding keep everything."""
     message = TriageMessage(

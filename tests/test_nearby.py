@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from playbooks.mailbox_export.command_line.nearby import nearby_flags
+from playbooks.command_line.nearby import nearby_flags
 
 
 @pytest.mark.parametrize(

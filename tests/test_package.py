@@ -65,16 +65,19 @@ def names(package: Path) -> set[str]:
 def test_the_package_holds_the_app_and_nothing_else(package: Path) -> None:
     """No simulator, tests, tools, documents or deployment files; every playbook with its rule."""
     top = {name.split("/")[0] for name in names(package)}
+    parts = {part for name in names(package) for part in name.split("/")[:-1]}
     rules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("playbooks/*/rule.yaml")}
 
     assert {"function_app.py", "host.json", "requirements.txt", "playbooks", "__pycache__"} == top
     assert rules
     assert rules <= names(package)
+    assert not {"scenarios", "sentinel", "tests"} & parts
 
 
 def test_what_the_package_leaves_out_the_funcignore_leaves_out_too() -> None:
     """`azd deploy` and `func publish` go by .funcignore: what it does not name is what the package ships."""
-    ignored = set((ROOT / ".funcignore").read_text().split()) - {".*"}
+    lines = set((ROOT / ".funcignore").read_text().split())
+    ignored = lines - {".*"}
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -88,6 +91,8 @@ def test_what_the_package_leaves_out_the_funcignore_leaves_out_too() -> None:
 
     left = {name for name in top - ignored if not name.startswith(".")}
     assert {"function_app.py", "host.json", "requirements.txt", "playbooks"} == left - {"LICENSE"}
+    assert {f"playbooks/*/{name}" for name in ("scenarios", "sentinel", "tests")} <= lines
+    assert "playbooks/scenarios" in lines
 
 
 def test_every_module_is_compiled_and_never_compared_with_its_source(package: Path) -> None:

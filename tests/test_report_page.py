@@ -12,7 +12,7 @@ import pytest
 from reports import ATTACK, HOSTILE, JOB, large_report, report, small_report, story
 from typer.testing import CliRunner
 
-from playbooks.mailbox_export.scenarios import SCENARIOS
+from simulator.catalogues import SCENARIOS
 from simulator.chain.results import Outcome
 from simulator.cli import app
 from simulator.eventstore import RowRefused

@@ -4,23 +4,23 @@ import pytest
 from fakes import FakeDirectory, fake_policy, fake_user
 from worlds import ADMIN_SID, DOMAIN_SID, JOB_SID, TENANT, event
 
-from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown
-from playbooks.mailbox_export.who.account_lookups import ask_runners
-from playbooks.mailbox_export.who.accounts import (
+from playbooks.model import Found, ProcessEvent, Unavailable
+from playbooks.who.account_lookups import ask_about_runners, find_runners
+from playbooks.who.accounts import (
     Runner,
     RunnerKind,
     has_identity_conflict,
     parse_run_as,
     runner_of,
 )
-from playbooks.mailbox_export.who.identities import (
+from playbooks.who.identities import (
     Identity,
     RunnerLookups,
     identify,
     is_run_as,
     is_service_account,
 )
-from playbooks.model import Found, ProcessEvent, Unavailable
+from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown
 
 POLICY = fake_policy(TENANT)
 
@@ -42,7 +42,9 @@ async def known_as(
 ) -> Identity:
     """The identity of an event's runner."""
     runner = runner_of(ran(actor, actor_id), POLICY)
-    (asked,) = await ask_runners((runner,), FakeDirectory(TENANT, broken=broken), POLICY)
+    directory = FakeDirectory(TENANT, broken=broken)
+    found = await find_runners((runner,), directory, POLICY)
+    (asked,) = await ask_about_runners(found, directory, POLICY)
     return identify(asked, POLICY, computers=computers)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import TENANT
 
-from playbooks.mailbox_export.command_line.command_values import Hole, HoleKind, Value
+from playbooks.command_line.command_values import Hole, HoleKind, Value
 from playbooks.mailbox_export.targets import parse_root, read_target, target_flags
 
 POLICY = fake_policy(TENANT)

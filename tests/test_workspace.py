@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+from contracts.judging import BARE
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -121,7 +122,8 @@ class Caller:
     async def send(self, method: str, path: str, **options: Any) -> Answered:
         """One call; `path` may be a whole address."""
         url = path if path.startswith("http") else self.workspace.base_url + path
-        headers = {"Authorization": f"Bearer {self.workspace.token}"} | options.pop("headers", {})
+        headers = {"Authorization": f"Bearer {self.workspace.token}", "User-Agent": BARE}
+        headers |= options.pop("headers", {})
         call = self.session.request(method, url, headers=headers, allow_redirects=False, **options)
         async with call as answer:
             text = await answer.text()
@@ -184,6 +186,18 @@ async def workspace(store: EventStore) -> AsyncIterator[LocalWorkspace]:
 async def caller(workspace: LocalWorkspace) -> AsyncIterator[Caller]:
     """A client of it."""
     async with aiohttp.ClientSession() as session:
+        yield Caller(session, workspace)
+
+
+@pytest.fixture
+async def portal(store: EventStore) -> AsyncIterator[Caller]:
+    """A client of a workspace in the Defender portal, with one incident of one alert."""
+    tenant = TENANT | {"settings": {"incidents": "graph"}}
+    async with (
+        LocalWorkspace(tenant, store, clock=lambda: NOW) as workspace,
+        aiohttp.ClientSession() as session,
+    ):
+        workspace.create_incident([alert()], title="Exports", severity="Medium", created=NOW)
         yield Caller(session, workspace)
 
 
@@ -867,19 +881,28 @@ async def test_a_fault_strikes_one_part_of_a_batch(caller: Caller) -> None:
     }
 
 
-async def test_graph_incidents_are_the_same_incidents(caller: Caller, name: str) -> None:
+def number_of(portal: Caller) -> str:
+    """The number in Graph of its incident."""
+    name = portal.workspace.incident_names()[0]
+    return str(portal.workspace.incident(name)["properties"]["providerIncidentId"])
+
+
+async def test_graph_incidents_are_the_same_incidents(portal: Caller) -> None:
     """PATCH changes what it names and nothing else; comments get an id of the service's."""
-    caller.workspace.edit_incident(name, labels=[{"labelName": "vip"}])
-    before = caller.workspace.incident(name)["properties"]
+    (name,) = portal.workspace.incident_names()
+    portal.workspace.edit_incident(name, labels=[{"labelName": "vip"}])
+    before = portal.workspace.incident(name)["properties"]
     number = before["providerIncidentId"]
     path = f"/v1.0/security/incidents/{number}"
     closed = {"status": "resolved", "classification": "informationalExpectedActivity"}
-    patched = await caller.send("PATCH", path, json=closed | {"determination": "lineOfBusinessApplication"})
+    patched = await portal.send("PATCH", path, json=closed | {"determination": "lineOfBusinessApplication"})
     comment = {"@odata.type": "microsoft.graph.security.alertComment", "comment": "why"}
-    commented = await caller.send("POST", f"{path}/comments", json=comment)
-    read = await caller.graph(f"/security/incidents/{number}", expand="alerts")
-    after = caller.workspace.incident(name)["properties"]
+    commented = await portal.send("POST", f"{path}/comments", json=comment)
+    read = await portal.graph(f"/security/incidents/{number}", expand="alerts")
+    after = portal.workspace.incident(name)["properties"]
 
+    assert "Microsoft XDR" == before["providerName"]
+    assert str(before["incidentNumber"]) != number
     assert [200, 200] == [patched.status, commented.status]
     assert ("Closed", "BenignPositive") == (after["status"], after["classification"])
     assert before["labels"] == after["labels"]
@@ -889,12 +912,78 @@ async def test_graph_incidents_are_the_same_incidents(caller: Caller, name: str)
     )
 
 
-@pytest.mark.parametrize("change", [{"status": "closed"}, {"incidentWebUrl": "x"}, {"severity": "High"}])
-async def test_a_bad_graph_patch_is_refused(caller: Caller, name: str, change: dict[str, str]) -> None:
-    """Values and properties that Graph does not take."""
-    number = caller.workspace.incident(name)["properties"]["providerIncidentId"]
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "closed"},
+        {"status": "redirected"},
+        {"status": None},
+        {"incidentWebUrl": "x"},
+        {"severity": "High"},
+        {"classification": "benignPositive"},
+        {"determination": "clean"},
+        {"customTags": "vip"},
+        {"customTags": [" "]},
+        {"comments": []},
+    ],
+)
+async def test_a_bad_graph_patch_is_refused(portal: Caller, change: dict[str, Any]) -> None:
+    """Values and properties that Graph does not take; nothing is changed."""
+    path = f"/security/incidents/{number_of(portal)}"
+    before = await portal.graph(path)
+    answer = await portal.send("PATCH", f"/v1.0{path}", json=change)
 
-    assert 400 == (await caller.send("PATCH", f"/v1.0/security/incidents/{number}", json=change)).status
+    assert 400 == answer.status
+    assert before.body == (await portal.graph(path)).body
+
+
+async def test_graph_replaces_the_tags_as_a_whole_and_keeps_a_classification(portal: Caller) -> None:
+    """Opened again, Sentinel's incident has no classification, and Graph's has the old one."""
+    (name,) = portal.workspace.incident_names()
+    path = f"/v1.0/security/incidents/{number_of(portal)}"
+    closed = {"status": "resolved", "classification": "truePositive", "resolvingComment": "ours"}
+    await portal.send("PATCH", path, json=closed | {"customTags": ["one", "two"]})
+    answer = await portal.send("PATCH", path, json={"status": "active", "customTags": ["two"]})
+
+    assert ["two"] == portal.workspace.labels(name) == answer.body["customTags"]
+    assert "classification" not in portal.workspace.incident(name)["properties"]
+    assert ("active", "truePositive", "ours") == tuple(
+        answer.body[member] for member in ("status", "classification", "resolvingComment")
+    )
+
+
+async def test_newer_enum_members_are_told_to_those_who_ask(portal: Caller) -> None:
+    """Without `Prefer: include-unknown-enum-members` Sentinel is a value of the future."""
+    path = f"/v1.0/security/incidents/{number_of(portal)}?$expand=alerts"
+    plain = await portal.send("GET", path)
+    asked = await portal.send("GET", path, headers={"Prefer": "include-unknown-enum-members"})
+
+    assert ["unknownFutureValue", "microsoftSentinel"] == [
+        answer.body["alerts"][0]["serviceSource"] for answer in (plain, asked)
+    ]
+
+
+async def test_a_merged_incident_is_redirected(portal: Caller) -> None:
+    """Its alerts are in the other one, which it names; it can be changed no more."""
+    (name,) = portal.workspace.incident_names()
+    other = portal.workspace.create_incident([alert("b")], title="Other", severity="Low", created=NOW)
+    portal.workspace.redirect_incident(name, other)
+    path = f"/security/incidents/{number_of(portal)}"
+    read = await portal.graph(path, expand="alerts")
+    into = await portal.graph(f"/security/incidents/{read.body['redirectIncidentId']}", expand="alerts")
+
+    assert ("redirected", []) == (read.body["status"], read.body["alerts"])
+    assert 2 == len(into.body["alerts"])
+    assert 400 == (await portal.send("PATCH", f"/v1.0{path}", json={"status": "active"})).status
+
+
+async def test_outside_the_portal_graph_has_no_incidents(caller: Caller, name: str) -> None:
+    """Graph shows Sentinel's incidents once the workspace is in the Defender portal, not before."""
+    properties = caller.workspace.incident(name)["properties"]
+    answer = await caller.graph(f"/security/incidents/{properties['providerIncidentId']}")
+
+    assert ("Azure Sentinel", 404) == (properties["providerName"], answer.status)
+    assert [] == (await caller.graph("/security/incidents")).body["value"]
 
 
 # Log Analytics and tokens
@@ -1344,8 +1433,6 @@ async def test_arm_answers_fit_the_api_document(
         ("/identityProtection/riskyUsers", "microsoft.graph.riskyUserCollectionResponse"),
         ("/identityProtection/riskyUsers/{BOB}", "microsoft.graph.riskyUser"),
         ("/devices", "microsoft.graph.deviceCollectionResponse"),
-        ("/security/incidents/1?$expand=alerts", "microsoft.graph.security.incident"),
-        ("/security/alerts_v2/{ALERT}", "microsoft.graph.security.alert"),
         ("/users/absent", "microsoft.graph.ODataErrors.ODataError"),
     ],
 )
@@ -1361,6 +1448,17 @@ async def test_graph_answers_fit_the_api_document(caller: Caller, name: str, pat
     assert [] == violations("graph.json", f"/components/schemas/{schema}", alone.body)
     assert [] == violations("graph.json", "/components/schemas/batchResponse", batched.body)
     assert alone.body == batched.body["responses"][0]["body"]
+
+
+@pytest.mark.parametrize("kind", ["incident", "alert"])
+async def test_graph_security_answers_fit_the_api_document(portal: Caller, kind: str) -> None:
+    """An incident with its alerts, and an alert alone, against v1.0."""
+    incident = await portal.graph(f"/security/incidents/{number_of(portal)}", expand="alerts")
+    alone = await portal.graph(f"/security/alerts_v2/{incident.body['alerts'][0]['id']}")
+    body = incident.body if kind == "incident" else alone.body
+
+    assert [] == violations("graph.json", f"/components/schemas/microsoft.graph.security.{kind}", body)
+    assert incident.body["alerts"][0] == alone.body
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,18 @@ PERMISSIONS = (
         "the comment says that the device was not checked",
     ),
 )
+PORTAL_PERMISSIONS = (
+    Permission(
+        "SecurityIncident.ReadWrite.All",
+        "reads incidents in the Defender portal; writes comments, tags and status (TRIAGE_INCIDENTS=graph)",
+        "no incident is triaged; alarm no_permission",
+    ),
+    Permission(
+        "SecurityAlert.Read.All",
+        "reads the alerts of these incidents with their evidence (TRIAGE_INCIDENTS=graph)",
+        "their alerts may be missing, and then every incident stays open",
+    ),
+)
 
 
 class GrantError(Exception):
@@ -145,6 +157,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--without-risk", action="store_true", help="leave IdentityRiskyUser.Read.All out (no P2)"
     )
+    parser.add_argument(
+        "--defender-portal",
+        action="store_true",
+        help="for TRIAGE_INCIDENTS=graph: incidents over Microsoft Graph",
+    )
     parser.add_argument("--list", action="store_true", help="print the permissions and end")
     options = parser.parse_args(arguments)
     if not options.list and not GUID.fullmatch(options.principal or ""):
@@ -156,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = parse(arguments)
     wanted = [p for p in PERMISSIONS if not (options.without_risk and p.name.startswith("IdentityRisky"))]
+    wanted += PORTAL_PERMISSIONS if options.defender_portal else ()
     if options.list:
         for permission in wanted:
             say(f"{permission.name}: {permission.purpose}; without it {permission.without}")

@@ -6,3 +6,4 @@ cd "$(dirname "$0")/.."
 compile() { .venv-uv/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.13 pyproject.toml "$@"; }
 compile --output-file requirements.txt
 compile --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+.venv-uv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.13 tools/checkov/requirements.in --output-file tools/checkov/requirements.txt

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TREES = ("playbooks", "simulator", "tests", "tools")
+TREES = ("playbooks", "operations", "simulator", "tests", "tools")
 SECONDS = 900
 
 
@@ -44,7 +44,9 @@ class Mistake:
     def levels(self) -> tuple[str, ...]:
         """Names of the levels to run; empty for all."""
         in_clients = bool(self.edits) and all("/clients/" in edit.file for edit in self.edits)
-        return ("wire-calm", "wire-outages", "wire-singles") if in_clients else ()
+        portal = "-portal" if in_clients and "/clients/graph_incident" in self.edits[0].file else ""
+        names = ("wire-calm", "wire-outages", "wire-singles")
+        return tuple(f"{name}{portal}" for name in names) if in_clients else ()
 
 
 def _mistake(name: str, *edits: tuple[str, str, str]) -> Mistake:
@@ -53,8 +55,9 @@ def _mistake(name: str, *edits: tuple[str, str, str]) -> Mistake:
     )
 
 
-IDENTITIES = "mailbox_export/who/identities.py"
+IDENTITIES = "who/identities.py"
 FLAGS = "mailbox_export/red_flags/account_flags.py"
+IN_PORTAL = "clients/graph_incidents.py"
 MISTAKES = (
     _mistake(
         "403 read as no risk",
@@ -140,14 +143,14 @@ MISTAKES = (
     ),
     _mistake(
         "no second read before close",
-        ("pipeline.py", "    if _differs(incident, fresh):", "    if fresh is None:"),
+        ("write_back.py", "    if _differs(incident, fresh):", "    if fresh is None:"),
     ),
     _mistake(
         "no check after close and no later delivery",
         (
             "pipeline.py",
-            "    if finished.outcome == Kind.CLOSED and not await _still_as_judged(world, incident):",
-            "    if finished is None:",
+            "    if written.kind == Kind.CLOSED and not await still_as_judged(",
+            "    if written is None and not await still_as_judged(",
         ),
     ),
     _mistake(
@@ -171,7 +174,7 @@ MISTAKES = (
             "    return False\n",
         ),
         (
-            "pipeline.py",
+            "write_back.py",
             "    return one.status, one.owner, one.labels, one.severity, one.classification_comment",
             "    return one.labels, one.severity",
         ),
@@ -187,7 +190,7 @@ MISTAKES = (
     _mistake(
         "severity and closing words of others not compared",
         (
-            "pipeline.py",
+            "write_back.py",
             "    return one.status, one.owner, one.labels, one.severity, one.classification_comment",
             "    return one.status, one.owner, one.labels",
         ),
@@ -195,15 +198,43 @@ MISTAKES = (
     _mistake(
         "404 of a part read as a gone incident",
         (
-            "pipeline.py",
+            "incident_reads.py",
             "    except NotThere as error:\n        raise SourceUnavailable",
             "    except ZeroDivisionError as error:\n        raise SourceUnavailable",
         ),
-        ("pipeline.py", '(error.source, f"{error.cause}, though it was just read")', '("", str(error))'),
+        (
+            "incident_reads.py",
+            '(error.source, f"{error.cause}, though it was just read")',
+            '("", str(error))',
+        ),
+    ),
+    _mistake(
+        "comments older than the record that they belong to",
+        ("incident_reads.py", "        if bears_our_label(incident):", "        if incident is None:"),
+    ),
+    _mistake(
+        "answers of a batch matched by their order",
+        (
+            "clients/graph_batch.py",
+            '        name = str(one.get("id"))',
+            "        name = str(len(found))",
+        ),
     ),
     _mistake(
         "one 404 ends a message that has waited",
         ("worker.py", "            if not last or self._service.now()", "            if self._service.now()"),
+    ),
+    _mistake(
+        "mode not read again before the close",
+        ("write_back.py", "and settings().mode is Mode.OBSERVE:", "and settings().mode is None:"),
+    ),
+    _mistake(
+        "a person's close undone by the last resort",
+        (
+            "pipeline.py",
+            '        return Finished("closed_by_person")\n    if isinstance',
+            "        pass\n    if isinstance",
+        ),
     ),
     _mistake(
         "duplicate after our own close finished unread",
@@ -212,6 +243,22 @@ MISTAKES = (
             "    if was_closed_by_us(incident):\n",
             '    if was_closed_by_us(incident):\n        return Finished("already_closed")\n',
         ),
+    ),
+    _mistake(
+        "Graph: tags of others lost with ours",
+        ("clients/graph_incident_record.py", "    return kept + [name for name", "    return [name for name"),
+    ),
+    _mistake(
+        "Graph: a comment not looked for before it is written",
+        (IN_PORTAL, "if comment_id not in marks(await self._body(number)):", "if comment_id:"),
+    ),
+    _mistake(
+        "Graph: no read right before a change",
+        (IN_PORTAL, "if read_again(incident, body) != incident:", "if body is None:"),
+    ),
+    _mistake(
+        "Graph: no look at what others did meanwhile",
+        (IN_PORTAL, "if others := touched_by_others(before, after, members):", "if others := ():"),
     ),
 )
 

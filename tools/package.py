@@ -28,8 +28,13 @@ PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 # Nothing reads the SDK's description of itself, and of its 20,000 modules the app imports some 40.
 UNREAD = "kiota-dom-export.txt"
 RARELY_IMPORTED = re.compile(r"msgraph/generated/(models/|[^/]+/[^/]+/[^/]+/)")
+# What a playbook's folder holds besides the playbook; `.funcignore` names the same.
+AT_HOME = ("scenarios", "sentinel", "tests")
 STAMP = (2026, 1, 1, 0, 0, 0)
 WANTED = (3, 13)
+
+
+LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", *AT_HOME)
 
 
 class PackageError(Exception):
@@ -43,7 +48,7 @@ def stage(folder: Path) -> None:
         if not source.exists():
             raise PackageError(f"{name} is missing; run this from a whole checkout.")
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.md"))
+            shutil.copytree(source, target, ignore=LEFT_BEHIND)
         else:
             shutil.copyfile(source, target)
 

@@ -15,7 +15,8 @@ param actionGroupIds array
 var told = empty(alertEmail) ? actionGroupIds : concat(actionGroupIds, [
   operators.id
 ])
-var quotedRuleIds = replace(replace(ruleIds, ' ', ''), ';', '", "')
+// A part may be `<playbook>=<id>`.
+var quotedRuleIds = join(map(split(replace(ruleIds, ' ', ''), ';'), part => last(split(part, '='))), '", "')
 
 var logAlerts = [
   {

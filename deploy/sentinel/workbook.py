@@ -1,4 +1,4 @@
-"""The workbook of the solution, as Azure Monitor stores it."""  # noqa: INP001 - part of a script
+"""The workbook of a solution, as Azure Monitor stores it."""  # noqa: INP001 - part of a script
 
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -8,16 +8,17 @@ QUERIES = Path(__file__).resolve().parent.parent / "queries"
 type Json = dict[str, object]
 
 
-def query(name: str) -> str:
-    """A query of deploy/queries."""
-    return (QUERIES / f"{name}.kql").read_text("utf-8").strip()
+def own_tile(path: Path) -> Json:
+    """A query of a playbook's own as a table; its first line is a comment that holds the title."""
+    title = path.read_text("utf-8").partition("\n")[0].removeprefix("//").strip()
+    return tile(path, title, "table")
 
 
-def tile(name: str, title: str, shown_as: str) -> Json:
+def tile(path: Path, title: str, shown_as: str) -> Json:
     """One query of the workbook, over its time range."""
     content: Json = {
         "version": "KqlItem/1.0",
-        "query": query(name),
+        "query": path.read_text("utf-8").strip(),
         "size": 0,
         "title": title,
         "timeContextFromParameter": "TimeRange",
@@ -25,7 +26,7 @@ def tile(name: str, title: str, shown_as: str) -> Json:
         "resourceType": "microsoft.operationalinsights/workspaces",
         "visualization": shown_as,
     }
-    return {"type": 3, "content": content, "name": name}
+    return {"type": 3, "content": content, "name": path.stem}
 
 
 def text(words: str, name: str) -> Json:
@@ -33,11 +34,11 @@ def text(words: str, name: str) -> Json:
     return {"type": 1, "content": {"json": words}, "name": name}
 
 
-def time_range() -> Json:
+def time_range(slug: str) -> Json:
     """The workbook's one parameter."""
     spans = [{"durationMs": days * 86_400_000} for days in (1, 7, 30, 90)]
     chosen: Json = {
-        "id": str(uuid5(NAMESPACE_URL, "mailbox-export-triage/time-range")),
+        "id": str(uuid5(NAMESPACE_URL, f"{slug}/time-range")),
         "version": "KqlParameterItem/1.0",
         "name": "TimeRange",
         "label": "Time range",
@@ -56,23 +57,22 @@ def time_range() -> Json:
     return {"type": 9, "content": content, "name": "parameters"}
 
 
-def workbook() -> Json:
-    """All tiles, in the order in which they are read."""
+def workbook(title: str, slug: str, own: list[Path]) -> Json:
+    """All tiles, in the order in which they are read; those of the playbook's `own` queries last."""
     words = (
-        "## Mailbox export triage\nVerdicts come from the labels of Sentinel incidents; times, scenarios and "
+        f"## {title}\nVerdicts come from the labels of Sentinel incidents; times, scenarios and "
         "reasons from the function's log (AppTraces), which has to be in this workspace."
     )
     items = [
         text(words, "about"),
-        time_range(),
-        tile("verdicts_over_time", "Verdicts over time (by day of creation)", "barchart"),
-        tile("time_to_verdict", "Minutes from incident to verdict", "timechart"),
-        tile("by_scenario", "By benign scenario", "table"),
-        tile("why_open", "Why incidents stay open", "table"),
-        tile("not_checked", "What could not be checked", "table"),
-        tile("alarms", "Alarms of the function", "table"),
-        tile("expiring_jobs", "Register: jobs that end within 30 days, or have", "table"),
-        tile("open_cases", "Register: open eDiscovery cases, the oldest first", "table"),
+        time_range(slug),
+        tile(QUERIES / "verdicts_over_time.kql", "Verdicts over time (by day of creation)", "barchart"),
+        tile(QUERIES / "time_to_verdict.kql", "Minutes from incident to verdict", "timechart"),
+        tile(QUERIES / "by_scenario.kql", "By benign scenario", "table"),
+        tile(QUERIES / "why_open.kql", "Why incidents stay open", "table"),
+        tile(QUERIES / "not_checked.kql", "What could not be checked", "table"),
+        tile(QUERIES / "alarms.kql", "Alarms of the function", "table"),
+        *map(own_tile, own),
     ]
     return {
         "version": "Notebook/1.0",

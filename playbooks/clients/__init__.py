@@ -7,7 +7,7 @@ from playbooks.clients.connect import Clients, connect
 from playbooks.settings import Workspace
 
 if TYPE_CHECKING:
-    from playbooks.clients.permissions import Permission
+    from playbooks.model import Permission
 
 __all__ = [
     "Attempt",
@@ -23,7 +23,7 @@ __all__ = [
 
 
 async def check_permissions(clients: Clients, workspace: Workspace) -> "tuple[Permission, ...]":
-    """(name, granted or None, words) of every permission for one workspace, each tried by a cheap read."""
+    """Every permission for one workspace, each tried by a cheap read."""
     from playbooks.clients import permissions  # noqa: PLC0415 - it imports every client library
 
     return await permissions.check(clients, workspace)

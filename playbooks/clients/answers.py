@@ -44,11 +44,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back; header names in lower case, the body decoded and of bounded size."""
+    """What came back; header names in lower case, the body decoded and of bounded size.
+
+    `parsed` is the JSON value in the place of the body, where it came inside another answer.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    parsed: object = None
 
 
 def log_answer(call: Call, status: int) -> None:
@@ -89,7 +93,7 @@ def refuse_oversize(call: Call) -> NoReturn:
 def read_answer(call: Call, answer: Answer) -> dict[str, Any]:
     """The JSON object of a good answer (200, 201). Raises the SourceError that any other one means."""
     if answer.status in (200, 201):
-        return _json_object(call, answer)
+        return json_object(call, answer)
     source, status = call.source, answer.status
     code = _error_code(answer)
     if status in _PASSING or status >= 500:
@@ -116,12 +120,13 @@ def _unusable(status: int) -> str:
     return f"answered {status}, which is not expected here"
 
 
-def _json_object(call: Call, answer: Answer) -> dict[str, Any]:
+def json_object(call: Call, answer: Answer) -> dict[str, Any]:
+    """The body as a JSON object. Raises Passing for anything else."""
     content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise Passing(call.source, "the answer is not JSON", status=answer.status)
     try:
-        body = json.loads(answer.body, parse_constant=_no_constant)
+        body = answer.parsed or json.loads(answer.body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Passing(call.source, "the answer is not whole JSON", status=answer.status) from error
     if not isinstance(body, dict):
@@ -136,7 +141,8 @@ def _no_constant(name: str) -> NoReturn:
 def _error_code(answer: Answer) -> str:
     """The service's own code for an error, which names a kind and holds no outside text."""
     try:
-        code = json.loads(answer.body)["error"]["code"]
+        whole: Any = answer.parsed or json.loads(answer.body)
+        code = whole["error"]["code"]
     except (ValueError, RecursionError, KeyError, TypeError):
         return ""
     return f", {code}" if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.]{1,60}", code) else ""

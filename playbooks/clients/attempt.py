@@ -28,10 +28,12 @@ class Passing(SourceUnavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One delivery of one message: the id its log records carry, and when it must have ended (monotonic)."""
+    """One delivery of one message: the id its log records carry, and when by `clock` it must have ended."""
 
     correlation_id: str = ""
     ends_at: float = math.inf
+    clock: Callable[[], float] = time.monotonic
+    """Seconds that only grow."""
     repeats: bool = True
     """False: every call is made once, for a page that a person waits for."""
     given_up: set[str] | None = None
@@ -47,14 +49,21 @@ def current_attempt() -> Attempt:
 
 
 @contextmanager
-def attempt(correlation_id: str, *, seconds: float = math.inf, repeats: bool = True) -> Iterator[Attempt]:
+def attempt(
+    correlation_id: str,
+    *,
+    seconds: float = math.inf,
+    repeats: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Attempt]:
     """Begins an attempt: calls inside carry the id, and none starts or waits beyond `seconds` from now.
 
     The id goes into a header, and whoever may write to the queue chooses it: odd characters become `_`.
     """
     begun = Attempt(
         correlation_id=re.sub(r"[^\w.-]", "_", correlation_id[:64], flags=re.ASCII),
-        ends_at=time.monotonic() + seconds,
+        ends_at=clock() + seconds,
+        clock=clock,
         repeats=repeats,
         given_up=set(),
     )
@@ -98,7 +107,7 @@ class Patience:
             except Passing as fault:
                 wait = self.wait(turn, fault.wait)
                 waited += wait
-                if waited > self.longest or time.monotonic() + wait >= current_attempt().ends_at:
+                if waited > self.longest or seconds_to_end() <= wait:
                     raise
                 await self.sleep(wait)
         try:
@@ -109,9 +118,15 @@ class Patience:
             raise
 
 
+def seconds_to_end() -> float:
+    """Seconds until this attempt must have ended; infinity without an attempt."""
+    running = current_attempt()
+    return running.ends_at - running.clock()
+
+
 def seconds_left(source: str, *, most: float) -> float:
     """Seconds that a call may take now, `most` at the most. Raises SourceUnavailable where none are left."""
-    left = min(most, current_attempt().ends_at - time.monotonic())
+    left = min(most, seconds_to_end())
     if left <= 0:
         raise SourceUnavailable(source, "not asked: the time of this attempt is used up")
     return left

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from playbooks.clients.attempt import Patience
-from playbooks.errors import RequestRefused
-from playbooks.model import IncidentId
-from playbooks.ports import Sources
+from playbooks.errors import RequestRefused, WriteRefused
+from playbooks.model import IncidentId, Lookup, QueueState
+from playbooks.ports import Incidents, Sources
 from playbooks.settings import Settings, Workspace
 
 if TYPE_CHECKING:
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from azure.core.pipeline.transport import AioHttpTransport
 
+    from playbooks.clients.deployment import Deployment
     from playbooks.clients.directory import GraphDirectory
     from playbooks.clients.graph import Graph
+    from playbooks.clients.graph_incidents import GraphIncidents
     from playbooks.clients.identity import Identity
+    from playbooks.clients.incident_list import IncidentList
+    from playbooks.clients.logged_commands import LoggedCommands
     from playbooks.clients.logs import LogEvents
     from playbooks.clients.messages import QueueMessages
     from playbooks.clients.rest import Rest
@@ -38,8 +42,19 @@ class Clients:
     azure.identity, msgraph-sdk and the queue library are imported by the first use of what needs them.
     """
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str], patience: Patience) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        patience: Patience,
+        *,
+        read_only: bool = False,
+        identity: "Identity | None" = None,
+    ) -> None:
+        if identity is not None:
+            self._identity = identity
         self._settings = settings
+        self._read_only = read_only
         self._environment = environment
         self._patience = patience
         self._workspaces = {workspace.path.lower(): workspace for workspace in settings.workspaces}
@@ -86,14 +101,62 @@ class Clients:
 
         return LogEvents(self._logs, customer_id=workspace.customer_id, patience=self._patience)
 
+    def incident_list(self, workspace: Workspace) -> "IncidentList":
+        """What became of a workspace's incidents."""
+        from playbooks.clients.incident_list import IncidentList
+
+        place, customer_id = workspace.path, workspace.customer_id
+        return IncidentList(
+            arm=self._arm, logs=self._logs, path=place, customer_id=customer_id, patience=self._patience
+        )
+
+    def deployment(self, workspace: Workspace) -> "Deployment":
+        """What is deployed around the function in one workspace."""
+        from playbooks.clients.deployment import Deployment
+
+        return Deployment(self._arm, workspace=workspace, patience=self._patience)
+
+    def commands(self, workspace: Workspace) -> "LoggedCommands":
+        """Which commands the logs of one workspace hold."""
+        from playbooks.clients.logged_commands import LoggedCommands
+
+        return LoggedCommands(self._logs, customer_id=workspace.customer_id, patience=self._patience)
+
+    async def queue_state(self, name: str) -> Lookup[QueueState]:
+        """How many messages a queue of the storage account holds, and for how long; nothing is taken."""
+        from playbooks.clients.messages import QueueMessages, read_state
+
+        queue = QueueMessages(self._environment, queue_name=name, identity=self._identity)
+        try:
+            return await read_state(queue)
+        finally:
+            await queue.close()
+
     @property
     def has_p2(self) -> bool:
         """Whether the settings say that the tenant has Entra ID P2 (risk and eligible roles)."""
         return self._settings.identity_protection == "required"
 
+    @property
+    def incidents(self) -> "Incidents":
+        """Incidents of every configured workspace, in the portal that the settings name."""
+        return self.defender if self.in_defender_portal else self.sentinel
+
+    @property
+    def in_defender_portal(self) -> bool:
+        """Whether incidents are read and written over Microsoft Graph."""
+        return self._settings.incidents == "graph"
+
     @cached_property
-    def incidents(self) -> "SentinelIncidents":
-        """Incidents of every configured workspace."""
+    def defender(self) -> "GraphIncidents":
+        """Incidents as Microsoft Graph has them."""
+        from playbooks.clients.graph_incidents import GraphIncidents
+
+        return GraphIncidents(self.graph, sentinel=self.sentinel, patience=self._patience)
+
+    @cached_property
+    def sentinel(self) -> "SentinelIncidents":
+        """Incidents as Azure Resource Manager has them."""
         from playbooks.clients.sentinel import SentinelIncidents
 
         return SentinelIncidents(self._arm, workspaces=self._workspaces, patience=self._patience)
@@ -112,11 +175,19 @@ class Clients:
 
         endpoint = self._settings.graph_endpoint
         scope = _scope(endpoint, "graph_endpoint")
-        return Graph(endpoint, scope=scope, identity=self._identity, patience=self._patience)
+        return Graph(
+            endpoint,
+            scope=scope,
+            identity=self._identity,
+            patience=self._patience,
+            read_only=self._read_only,
+        )
 
     @cached_property
     def messages(self) -> "QueueMessages":
-        """The triage queue."""
+        """The triage queue. Raises WriteRefused where this run only reads."""
+        if self._read_only:
+            raise WriteRefused("this run", "only reads, and has no queue")
         from playbooks.clients.messages import QueueMessages
 
         name = self._settings.queue_name
@@ -150,7 +221,12 @@ class Clients:
         from playbooks.clients.rest import Rest
 
         return Rest(
-            endpoint, scope=scope, transport=self._transport, identity=self._identity, seconds=seconds
+            endpoint,
+            scope=scope,
+            transport=self._transport,
+            identity=self._identity,
+            seconds=seconds,
+            read_only=self._read_only,
         )
 
 
@@ -161,9 +237,18 @@ def _scope(endpoint: str, setting: str) -> str:
 
 
 def connect(
-    settings: Settings, environment: Mapping[str, str], *, patience: Patience | None = None
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    patience: Patience | None = None,
+    read_only: bool = False,
+    identity: "Identity | None" = None,
 ) -> Clients:
-    """Clients for these settings. `environment` names the queue's storage (`AzureWebJobsStorage…`)."""
+    """Clients for these settings. `environment` names the queue's storage (`AzureWebJobsStorage…`).
+
+    With `read_only` whatever would change anything raises WriteRefused and is not sent. `identity` takes
+    the place of the one that the settings name; the clients close it.
+    """
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
-    return Clients(settings, environment, patience or Patience())
+    return Clients(settings, environment, patience or Patience(), read_only=read_only, identity=identity)

@@ -5,7 +5,7 @@ compared again on this side, and two users for one name are no user.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from playbooks.clients.answers import Call
@@ -23,6 +23,7 @@ from playbooks.clients.directory_values import (
 from playbooks.clients.graph import Graph
 from playbooks.clients.lookups import looked_up, odd_name
 from playbooks.clients.odata import any_equal, equal
+from playbooks.clients.rest import together
 from playbooks.clients.wire import Record, parse_guid
 from playbooks.errors import NotThere
 from playbooks.model import (
@@ -165,12 +166,17 @@ class GraphDirectory:
         return Found(tuple(map(parse_group, await self._group_records(user_id))))
 
     async def _roles(self, user_id: str) -> Lookup[tuple[DirectoryRole, ...]]:
-        records = await self._group_records(user_id)
+        records, direct = await together(
+            self._group_records(user_id), self._roles_of_holders({user_id: "direct"})
+        )
         # Only these can hold a role; where the service does not say, they are asked about.
         asked = [(parse_group(one), one.members.get("isAssignableToRole", True)) for one in records]
-        holders = {user_id: "direct"} | {
-            group.id: group.display_name for group, may_hold in asked if may_hold
-        }
+        groups = {group.id: group.display_name for group, may_hold in asked if may_hold}
+        found = direct | await self._roles_of_holders(groups)
+        return Found(tuple(sorted(found, key=lambda role: (role.display_name, role.via))))
+
+    async def _roles_of_holders(self, holders: Mapping[str, str]) -> set[DirectoryRole]:
+        """Roles of principals by id; `via` of an assigned role is the holder's name."""
         kinds = [(ROLES, roles_builder(self._graph), "")]
         if self._has_p2:
             kinds.append((ELIGIBLE, eligible_builder(self._graph), "eligible"))
@@ -179,8 +185,7 @@ class GraphDirectory:
             for call, builder, via in kinds
             for holder, name in holders.items()
         ]
-        found = {role for roles in await _all(questions) for role in roles}
-        return Found(tuple(sorted(found, key=lambda role: (role.display_name, role.via))))
+        return {role for roles in await _all(questions) for role in roles}
 
     async def _held(self, call: Call, builder: Any, holder: str, via: str) -> list[DirectoryRole]:
         condition = equal("principalId", holder)

@@ -7,7 +7,7 @@ and claims challenge are the SDK's, the rest is bounded here.
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,11 +27,22 @@ from kiota_http.middleware.options import ResponseHandlerOption
 from kiota_http.observability_options import ObservabilityOptions
 from msgraph import GraphServiceClient
 
-from playbooks.clients.answers import MOST_BYTES, Answer, Call, log_answer, read_answer, refuse_oversize
+from playbooks.clients.answers import (
+    MOST_BYTES,
+    Answer,
+    Call,
+    TooLarge,
+    log_answer,
+    read_answer,
+    refuse_oversize,
+)
 from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
+from playbooks.clients.graph_batch import BATCH, Part, batch_request, batches, part_answers
 from playbooks.clients.identity import Identity
+from playbooks.clients.read_only_graph import ReadOnlyTransport
 from playbooks.clients.rest import CONNECT_SECONDS, MOST_PAGES, followed, loopback
-from playbooks.errors import SourceUnavailable
+from playbooks.clients.rounds import Answered, Rounds
+from playbooks.errors import SourceError, SourceUnavailable
 
 SECONDS = 20.0
 MOST_AT_ONCE = 8  # httpx grows costly with many requests in flight
@@ -83,12 +94,23 @@ class BoundedTransport(httpx.AsyncBaseTransport):
 class Graph:
     """The SDK's client, and how one of its requests is asked."""
 
-    def __init__(self, endpoint: str, *, scope: str, identity: Identity, patience: Patience) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        scope: str,
+        identity: Identity,
+        patience: Patience,
+        read_only: bool = False,
+    ) -> None:
+        self._read_only = read_only
         self._endpoint = endpoint
+        self._base_url = f"{endpoint}/v1.0"
         self._scope = scope
         self._identity = identity
         self._patience = patience
         self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self._rounds = Rounds[Part, Answer](self._ask_all)
 
     def builder(self, choose: Callable[[GraphServiceClient], Any]) -> Any:
         """The request builder that `choose` takes from the SDK's client."""
@@ -97,10 +119,23 @@ class Graph:
             return choose(self._builders)
 
     async def one(self, call: Call, builder: Any, *, advanced: bool = False, **query: Any) -> dict[str, Any]:
-        """The JSON object that a request builder's GET answers. Raises SourceError."""
-        return await self._patience.repeat(
-            lambda: self._once(call, _request(builder, query, advanced=advanced)), operation=call.operation
-        )
+        """The JSON object that a request builder's GET answers. Raises SourceError.
+
+        What one attempt asks at the same time travels in one batch.
+        """
+
+        def send() -> Awaitable[Answer]:
+            return self._rounds.ask(Part(call, _request(builder, query, advanced=advanced)))
+
+        return await self._patience.repeat(lambda: self._read(call, send), operation=call.operation)
+
+    async def ask(
+        self, call: Call, make: Callable[[], RequestInformation], *, repeats: bool = True
+    ) -> dict[str, Any]:
+        """The JSON object that a request of the caller's own making answers. Raises SourceError."""
+        if not repeats:
+            return await self._once(call, make())
+        return await self._patience.repeat(lambda: self._once(call, make()), operation=call.operation)
 
     async def pages(
         self, call: Call, builder: Any, *, advanced: bool = False, **query: Any
@@ -132,7 +167,7 @@ class Graph:
         limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
         transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=not loopback(self._endpoint))
         client = httpx.AsyncClient(
-            transport=BoundedTransport(transport),
+            transport=BoundedTransport(ReadOnlyTransport(transport) if self._read_only else transport),
             timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS),
             headers={"Accept-Encoding": "identity"},
             follow_redirects=False,
@@ -153,15 +188,42 @@ class Graph:
             http_client=self._http,
             observability_options=ObservabilityOptions(include_euii_attributes=False),
         )
-        adapter.base_url = f"{self._endpoint}/v1.0"
+        adapter.base_url = self._base_url
         return adapter
 
     async def _once(self, call: Call, request: RequestInformation) -> dict[str, Any]:
-        answer = await self._send(call, request)
+        return await self._read(call, lambda: self._send(call, request))
+
+    async def _read(self, call: Call, send: Callable[[], Awaitable[Answer]]) -> dict[str, Any]:
+        answer = await send()
         if answer.status == 401 and "claims=" not in answer.headers.get("www-authenticate", ""):
             await self._identity.renew()
-            answer = await self._send(call, request)
+            answer = await send()
         return read_answer(call, answer)
+
+    async def _ask_all(self, parts: Sequence[Part]) -> Sequence[Answered[Answer]]:
+        """The answer to each part: one alone is asked for itself, several as batches."""
+        if len(parts) == 1:
+            return [await self._send(parts[0].call, parts[0].request)]
+        asked = [self._batch(batch) for batch in batches(parts, self._base_url)]
+        answers = {id(part): answer for one in await asyncio.gather(*asked) for part, answer in one}
+        return [answers[id(part)] for part in parts]
+
+    async def _batch(self, asked: Mapping[str, list[Part]]) -> list[tuple[Part, Answered[Answer]]]:
+        try:
+            request = batch_request(list(asked), current_attempt().correlation_id)
+            return list(part_answers(await self._send(BATCH, request), asked))
+        except TooLarge:
+            singles = [part for parts in asked.values() for part in parts]
+            return list(zip(singles, await asyncio.gather(*map(self._alone, singles)), strict=True))
+        except SourceError as error:
+            return [(part, error) for parts in asked.values() for part in parts]
+
+    async def _alone(self, part: Part) -> Answered[Answer]:
+        try:
+            return await self._send(part.call, part.request)
+        except SourceError as error:
+            return error
 
     async def _send(self, call: Call, request: RequestInformation) -> Answer:
         # ValueError: a claims challenge that is no base 64.

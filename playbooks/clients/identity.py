@@ -51,8 +51,9 @@ class FixedToken:
 class Identity(AsyncTokenCredential):
     """A credential that can be renewed: its own cache would hand out a refused token until it expires."""
 
-    def __init__(self, make: Callable[[], Credential]) -> None:
+    def __init__(self, make: Callable[[], Credential], *, tokenless: str = _TOKENLESS) -> None:
         self._make = make
+        self._tokenless = tokenless
         self._credential: Credential | None = None
         self._replaced: Credential | None = None
         self._renewed_at = -_SECONDS_BETWEEN_RENEWALS
@@ -73,7 +74,7 @@ class Identity(AsyncTokenCredential):
                 *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **options
             )
         except (AzureError, ValueError) as error:
-            raise SourceUnavailable(SOURCE, f"{_TOKENLESS} ({type(error).__name__})") from error
+            raise SourceUnavailable(SOURCE, f"{self._tokenless} ({type(error).__name__})") from error
 
     async def renew(self) -> None:
         """Drops the cached tokens, at most once a minute."""

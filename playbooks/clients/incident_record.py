@@ -27,6 +27,8 @@ from playbooks.model import (
 )
 
 SOURCE = "Microsoft Sentinel"
+SOURCE_OF_ITS_OWN = "azure sentinel"
+"""Provider of an incident whose workspace is not in the Defender portal: its number is none of Graph's."""
 MOST_ENTITIES = 500  # of one alert; Sentinel drops the rest (service limits page)
 TOO_LARGE = "incident larger than can be read whole"
 
@@ -78,11 +80,18 @@ def parse_incident(incident_id: IncidentId, body: Mapping[str, Any]) -> Incident
 def parse_alerts(body: Mapping[str, Any], incident: Mapping[str, Any]) -> Lookup[tuple[Alert, ...]]:
     """The alerts of an incident, all of them, or Unavailable where the list is short or cannot be read."""
     try:
-        alerts = tuple(_alert(alert.record("properties")) for alert in Record(SOURCE, body).records("value"))
-        count = Record(SOURCE, incident).record("properties").record("additionalData").number("alertsCount")
+        return listed_alerts(body, at_least=_alerts_count(incident))
     except SourceUnavailable as error:
         return Unavailable(SOURCE, error.cause)
-    return Unavailable(SOURCE, TOO_LARGE) if count > len(alerts) else Found(alerts)
+
+
+def listed_alerts(body: Mapping[str, Any], *, at_least: int) -> Lookup[tuple[Alert, ...]]:
+    """The alerts of a list, or Unavailable where there are fewer than that or one cannot be read."""
+    try:
+        alerts = tuple(_alert(alert.record("properties")) for alert in Record(SOURCE, body).records("value"))
+    except SourceUnavailable as error:
+        return Unavailable(SOURCE, error.cause)
+    return Unavailable(SOURCE, TOO_LARGE) if at_least > len(alerts) else Found(alerts)
 
 
 def with_entities(incident: Incident, body: Mapping[str, Any]) -> Incident:
@@ -128,9 +137,9 @@ def after_update(before: Incident, body: Mapping[str, Any]) -> Incident:
     Where it counts more alerts than were read, the alerts are Unavailable: one has joined since.
     """
     after = parse_incident(before.id, body)
-    count = Record(SOURCE, body).record("properties").record("additionalData").number("alertsCount")
-    known = len(before.alerts.value) if isinstance(before.alerts, Found) else 0
-    alerts = before.alerts if count <= known else Unavailable(SOURCE, "an alert has joined since")
+    alerts = before.alerts
+    if isinstance(alerts, Found) and _alerts_count(body) > len(alerts.value):
+        alerts = Unavailable(SOURCE, "an alert has joined since")
     return replace(
         after,
         alerts=alerts,
@@ -152,6 +161,10 @@ def analytic_rule_ids(listed: object, alert_type: str) -> frozenset[str]:
     if not isinstance(ids, list) or None in (guids := [parse_guid(one) for one in ids]):
         raise ValueError("Analytic Rule Ids is no list of GUIDs")
     return frozenset(guid for guid in guids if guid is not None)
+
+
+def _alerts_count(incident: Mapping[str, Any]) -> int:
+    return Record(SOURCE, incident).record("properties").record("additionalData").number("alertsCount")
 
 
 def _alert(properties: Record) -> Alert:
@@ -217,11 +230,16 @@ def _members(owner: object) -> list[tuple[str, Any]]:
 
 
 def _changed_labels(labels: object, change: IncidentChange) -> list[dict[str, Any]]:
-    """Labels as read, less those taken off, plus those not there yet; names compare without case."""
+    """Labels by name (their type is the service's), less those taken off, plus those not there yet.
+
+    Names compare without case.
+    """
     off = {name.casefold() for name in change.remove_labels} - {name.casefold() for name in change.add_labels}
     kept = [label for label in labels if _label_name(label) not in off] if isinstance(labels, list) else []
     there = {_label_name(label) for label in kept}
-    return kept + [{"labelName": name} for name in change.add_labels if name.casefold() not in there]
+    names = [label["labelName"] for label in kept]
+    names += [name for name in change.add_labels if name.casefold() not in there]
+    return [{"labelName": name} for name in names]
 
 
 def _label_name(label: dict[str, Any]) -> str:

@@ -1,75 +1,44 @@
 """Log Analytics (query API v1): the questions of the Events port.
 
-The text of each question is constant; values enter through `let` statements alone, as literals that `kql`
-writes. Every answer is whole or Unavailable: errors beside rows, too many rows and unread cells throw the
-whole of it away.
+Every answer is whole or Unavailable: errors beside rows, too many rows and unread cells throw the whole of
+it away.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
 from urllib.parse import quote
 
 from playbooks import kql
 from playbooks.clients.answers import Call, TooLarge
-from playbooks.clients.attempt import Patience
+from playbooks.clients.attempt import Passing, Patience
 from playbooks.clients.log_names import alert_pieces, first_labels, names_alert
+from playbooks.clients.log_questions import (
+    ALERTS_NAMING,
+    ALL_ALERTS,
+    CLOSES,
+    EVENTS_OF_HOSTS,
+    EVENTS_WITH_TERMS,
+    FIRST_AFTER,
+    INCIDENT_OF_ALERT,
+    MOST_ROWS,
+    Question,
+    answers_of,
+    request_of,
+)
 from playbooks.clients.log_rows import SOURCE, parse_alert, parse_count, parse_event, parse_table
 from playbooks.clients.lookups import looked_up, odd_name
 from playbooks.clients.rest import Rest
+from playbooks.clients.rounds import Answered, Rounds
 from playbooks.clients.wire import Record
+from playbooks.errors import PermissionMissing, SourceError
 from playbooks.model import Absent, Found, LoggedAlert, Lookup, ProcessEvent, Unavailable
 
 ROLE = "the role Log Analytics Reader on the workspace"
 SECONDS = 45.0
-MOST_ROWS = 5_000
 MOST_SLICES = 8
-
-_EVENT_COLUMNS = (
-    "TimeGenerated, DvcHostname, DvcFQDN, EventProduct, ActorUsername, ActorUserId, TargetUsername,"
-    " TargetUserId, ActingProcessName, ActingProcessCommandLine, TargetProcessName,"
-    " TargetProcessCommandLine, TargetProcessId"
-)
-# Parsers differ in where they put the short and the full name, so each place is compared both ways.
-_EVENTS_OF_HOSTS = f"""
-_Im_ProcessCreate
-| where TimeGenerated >= start and TimeGenerated < stop
-| where DvcHostname in~ (names) or DvcFQDN in~ (names) or Dvc in~ (names)
-    or tostring(split(DvcHostname, ".")[0]) in~ (labels) or tostring(split(DvcFQDN, ".")[0]) in~ (labels)
-    or tostring(split(Dvc, ".")[0]) in~ (labels)
-| project {_EVENT_COLUMNS}
-| take {MOST_ROWS + 1}"""
-_EVENTS_WITH_TERMS = f"""
-_Im_ProcessCreate
-| where TimeGenerated >= start and TimeGenerated < stop
-| where TargetProcessCommandLine has_any (terms)
-| project {_EVENT_COLUMNS}
-| take {MOST_ROWS + 1}"""
-_FIRST_AFTER = """
-_Im_ProcessCreate
-| where TimeGenerated > moment
-| project TimeGenerated
-| take 1"""
-_LATEST_ALERTS = """
-SecurityAlert
-| where TimeGenerated >= start and TimeGenerated < stop
-| summarize arg_max(TimeGenerated, *) by SystemAlertId"""
-_ALERT_COLUMNS = f"""
-| project TimeGenerated, SystemAlertId, AlertName, ProductName, AlertType, ExtendedProperties, Entities
-| take {MOST_ROWS + 1}"""
-_ALERTS_NAMING = f"{_LATEST_ALERTS}\n| where Entities has_any (pieces){_ALERT_COLUMNS}"
-_ALL_ALERTS = _LATEST_ALERTS + _ALERT_COLUMNS
-_CLOSES = """
-SecurityIncident
-| where TimeGenerated >= moment
-| summarize arg_max(TimeGenerated, *) by IncidentName
-| where Status == "Closed" and ClosedTime >= moment and tostring(Labels) contains label
-| summarize Closes = count()"""
-_INCIDENT_OF_ALERT = """
-SecurityIncident
-| summarize arg_max(TimeGenerated, *) by IncidentName
-| where tostring(AlertIds) contains alert
-| project IncidentName, Status, CreatedTime
-| take 100"""
 
 _LATER = timedelta(days=7)
 _A_MONTH = timedelta(days=31)
@@ -77,12 +46,13 @@ _AN_INSTANT = timedelta(microseconds=1)
 
 
 class LogEvents:
-    """The Events port for one workspace, given by its customer id."""
+    """The Events port for one workspace, given by its customer id; what is asked at once is one request."""
 
     def __init__(self, rest: Rest, *, customer_id: str, patience: Patience) -> None:
         self._rest = rest
         self._path = f"/v1/workspaces/{quote(customer_id, safe='')}/query"
         self._patience = patience
+        self._rounds = Rounds[Question, list[Record]](self._ask_all)
 
     async def process_events(
         self, *, host_names: frozenset[str], start: datetime, end: datetime
@@ -90,8 +60,9 @@ class LogEvents:
         """See the port. Compares the first label of a name too; the caller picks what is the host's own."""
         if cause := _odd(host_names, "host name"):
             return Unavailable(SOURCE, cause, lasting=True)
-        values = f"let names = {kql.texts(host_names)};\nlet labels = {kql.texts(first_labels(host_names))};"
-        return await self._events(values + _EVENTS_OF_HOSTS, start=start, end=end)
+        values = {"names": kql.texts(host_names), "labels": kql.texts(first_labels(host_names))}
+        question = _within(EVENTS_OF_HOSTS, start, end + _AN_INSTANT, **values)
+        return await looked_up(SOURCE, self._events(question))
 
     async def process_events_with(
         self, *, terms: tuple[str, ...], start: datetime, end: datetime
@@ -99,8 +70,8 @@ class LogEvents:
         """See the port. A term is found as KQL's `has` finds it: whole words, without case."""
         if cause := _odd(frozenset(terms), "term"):
             return Unavailable(SOURCE, cause, lasting=True)
-        values = f"let terms = {kql.texts(terms)};"
-        return await self._events(values + _EVENTS_WITH_TERMS, start=start, end=end)
+        question = _within(EVENTS_WITH_TERMS, start, end + _AN_INSTANT, terms=kql.texts(terms))
+        return await looked_up(SOURCE, self._events(question))
 
     async def first_event_after(self, moment: datetime) -> Lookup[datetime]:
         """See the port. Absent where none came in the seven days after `moment`."""
@@ -126,77 +97,92 @@ class LogEvents:
 
     async def probe(self) -> None:
         """One cheap read of the last hour. Raises SourceError."""
-        await self._ask("_Im_ProcessCreate | project TimeGenerated | take 1", "PT1H")
+        await self._post({"query": "_Im_ProcessCreate | project TimeGenerated | take 1", "timespan": "PT1H"})
 
     async def _first_after(self, moment: datetime) -> Lookup[datetime]:
-        question = f"let moment = {kql.moment(moment)};{_FIRST_AFTER}"
-        rows = await self._ask(question, _interval(moment, moment + _LATER))
+        rows = await self._rounds.ask(_from(FIRST_AFTER, moment, moment + _LATER))
         return Found(rows[0].moment("TimeGenerated")) if rows else Absent(SOURCE)
 
     async def _alerts(
         self, names: frozenset[str], start: datetime, stop: datetime
     ) -> Lookup[tuple[LoggedAlert, ...]]:
         pieces = alert_pieces(names)
-        question = f"let pieces = {kql.texts(pieces)};{_ALERTS_NAMING}" if pieces else _ALL_ALERTS
-        rows = await self._rows(question, start=start, stop=stop)
+        question = _within(ALL_ALERTS, start, stop)
+        if pieces:
+            question = _within(ALERTS_NAMING, start, stop, pieces=kql.texts(pieces))
+        rows = await self._rows(question)
         return Found(tuple(alert for alert in map(parse_alert, rows) if names_alert(alert, names)))
 
     async def _closes(self, label: str, moment: datetime) -> Lookup[int]:
-        values = f"let moment = {kql.moment(moment)};\nlet label = {kql.text(label)};"
-        rows = await self._ask(values + _CLOSES, _interval(moment, moment + _A_MONTH))
+        rows = await self._rounds.ask(_from(CLOSES, moment, moment + _A_MONTH, label=kql.text(label)))
         return (
             Found(parse_count(rows[0], "Closes")) if rows else Unavailable(SOURCE, "the answer has no count")
         )
 
     async def _incident_of(self, system_alert_id: str) -> Lookup[str]:
-        rows = await self._ask(f"let alert = {kql.text(system_alert_id)};{_INCIDENT_OF_ALERT}", "P90D")
+        query = f"let alert = {kql.text(system_alert_id)};{INCIDENT_OF_ALERT.replace('$', '')}"
+        rows = await self._post({"query": query, "timespan": "P90D"})
         if not rows:
             return Absent(SOURCE)
         newest = max(rows, key=lambda row: (row.text("Status") != "Closed", row.moment("CreatedTime")))
         return Found(newest.name("IncidentName"))
 
-    async def _events(
-        self, question: str, *, start: datetime, end: datetime
-    ) -> Lookup[tuple[ProcessEvent, ...]]:
-        return await looked_up(SOURCE, self._sliced_events(question, start, end + _AN_INSTANT))
-
-    async def _sliced_events(
-        self, question: str, start: datetime, stop: datetime
-    ) -> Lookup[tuple[ProcessEvent, ...]]:
-        """Events from `start` up to `stop`, itself left out; in eight answers where one is too large."""
+    async def _events(self, question: Question) -> Lookup[tuple[ProcessEvent, ...]]:
+        """Events from start up to stop, itself left out; in eight answers where one is too large."""
         try:
-            rows = await self._rows(question, start=start, stop=stop)
+            rows = await self._rows(question)
         except TooLarge:
-            rows = []
-            for first, last in _slices(start, stop):
-                rows += await self._rows(question, start=first, stop=last)
+            rows = [row for part in _slices(question) for row in await self._rows(part)]
         return Found(tuple(sorted(map(parse_event, rows), key=lambda event: event.time)))
 
-    async def _rows(self, question: str, *, start: datetime, stop: datetime) -> list[Record]:
-        span = f"let start = {kql.moment(start)};\nlet stop = {kql.moment(stop)};\n"
-        rows = await self._ask(span + question, _interval(start, stop))
+    async def _rows(self, question: Question) -> list[Record]:
+        rows = await self._rounds.ask(question)
         if len(rows) > MOST_ROWS:
             raise TooLarge(SOURCE, f"more than {MOST_ROWS} rows, which is more than can be read whole")
         return rows
 
-    async def _ask(self, question: str, timespan: str) -> list[Record]:
+    async def _ask_all(self, questions: Sequence[Question]) -> Sequence[Answered[list[Record]]]:
+        """The rows of each question. Where they cannot be answered together, each is asked alone."""
+        try:
+            rows = await self._post(request_of(questions))
+            return answers_of(rows, len(questions)) if len(questions) > 1 else [rows]
+        except (Passing, PermissionMissing):
+            raise
+        except SourceError:
+            if len(questions) == 1:
+                raise
+            return await asyncio.gather(*map(self._alone, questions))
+
+    async def _alone(self, question: Question) -> Answered[list[Record]]:
+        try:
+            return await self._post(request_of([question]))
+        except SourceError as error:
+            return error
+
+    async def _post(self, body: dict[str, str]) -> list[Record]:
         call = Call(source=SOURCE, method="POST", template="/v1/workspaces/{workspace}/query", needs=ROLE)
-        body = {"query": question, "timespan": timespan}
         return parse_table(
             await self._rest.ask(call, self._path, query={}, patience=self._patience, body=body)
         )
 
 
-def _slices(start: datetime, stop: datetime) -> list[tuple[datetime, datetime]]:
-    step = (stop - start) / MOST_SLICES
-    edges = [start + step * place for place in range(MOST_SLICES)]
-    return list(zip(edges, [*edges[1:], stop], strict=True))
+def _within(text: str, start: datetime, stop: datetime, **values: str) -> Question:
+    span = {"start": kql.moment(start), "stop": kql.moment(stop)}
+    return Question(text=text, values=span | values, start=start, stop=stop)
 
 
-def _interval(start: datetime, stop: datetime) -> str:
-    """An ISO 8601 interval a second wider on each side; the question itself cuts exactly."""
-    edges = (start - timedelta(seconds=1), stop + timedelta(seconds=1))
-    return "/".join(edge.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for edge in edges)
+def _from(text: str, moment: datetime, stop: datetime, **values: str) -> Question:
+    span = {"moment": kql.moment(moment), "stop": kql.moment(stop)}
+    return Question(text=text, values=span | values, start=moment, stop=stop)
+
+
+def _slices(question: Question) -> Iterator[Question]:
+    """The question for eight stretches of its time, one after the other."""
+    step = (question.stop - question.start) / MOST_SLICES
+    edges = [*(question.start + step * place for place in range(MOST_SLICES)), question.stop]
+    for start, stop in pairwise(edges):
+        span = {"start": kql.moment(start), "stop": kql.moment(stop)}
+        yield replace(question, values={**question.values, **span}, start=start, stop=stop)
 
 
 def _odd(names: Iterable[str], what: str) -> str:

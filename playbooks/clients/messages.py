@@ -5,16 +5,19 @@ Nothing here creates a queue: the deployment does, and a missing one must be see
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from functools import cached_property
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.queue.aio import QueueClient
 
 from playbooks.clients.attempt import seconds_left
 from playbooks.clients.identity import Identity
+from playbooks.clients.lookups import looked_up
 from playbooks.clients.rest import CONNECT_SECONDS, loopback
-from playbooks.errors import PermissionMissing, SourceUnavailable
+from playbooks.errors import PermissionMissing, SourceError, SourceUnavailable
+from playbooks.model import Absent, Found, Lookup, QueueState
 
 SOURCE = "queue"
 ROLE = "the role Storage Queue Data Contributor on the storage account"
@@ -51,12 +54,24 @@ class QueueMessages:
             async with asyncio.timeout(seconds_left(SOURCE, most=SECONDS)):
                 await self._client.peek_messages()
         except (AzureError, TimeoutError) as error:
-            status = getattr(error, "status_code", None) or 0
-            if status in (401, 403):
-                raise PermissionMissing(SOURCE, f"needs {ROLE} ({status})", status=status) from error
-            raise SourceUnavailable(
-                SOURCE, f"no whole answer ({type(error).__name__})", status=status
-            ) from error
+            raise _unread(error) from error
+
+    async def state(self) -> Lookup[QueueState]:
+        """What the queue holds; Absent where there is none. Raises PermissionMissing, SourceUnavailable.
+
+        The oldest message is that of the front 32 which may be seen now; a delayed one is not waiting yet.
+        """
+        try:
+            async with asyncio.timeout(seconds_left(SOURCE, most=SECONDS)):
+                properties = await self._client.get_queue_properties()
+                front = await self._client.peek_messages(max_messages=32)
+        except ResourceNotFoundError:
+            return Absent(SOURCE)
+        except (AzureError, TimeoutError) as error:
+            raise _unread(error) from error
+        put_in = [message.inserted_on.astimezone(UTC) for message in front if message.inserted_on]
+        messages = properties.approximate_message_count or 0
+        return Found(QueueState(messages=messages, oldest=min(put_in, default=None)))
 
     async def close(self) -> None:
         """Ends the connections, if any were made."""
@@ -90,6 +105,19 @@ class QueueMessages:
             )
         except ValueError as error:
             raise SourceUnavailable(SOURCE, f"the setting {CONNECTION} cannot be read") from error
+
+
+async def read_state(queue: QueueMessages) -> Lookup[QueueState]:
+    """What the queue holds, with every error as Unavailable."""
+    return await looked_up(SOURCE, queue.state())
+
+
+def _unread(error: Exception) -> SourceError:
+    """What an error of a read means."""
+    status = getattr(error, "status_code", None) or 0
+    if status in (401, 403):
+        return PermissionMissing(SOURCE, f"needs {ROLE} ({status})", status=status)
+    return SourceUnavailable(SOURCE, f"no whole answer ({type(error).__name__})", status=status)
 
 
 def _service_url(environment: Mapping[str, str]) -> str:

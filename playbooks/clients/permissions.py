@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from playbooks.clients.connect import Clients
 from playbooks.clients.directory import (
@@ -17,22 +17,23 @@ from playbooks.clients.directory import (
     risk_builder,
     roles_builder,
 )
+from playbooks.clients.graph_incidents import ALERT
+from playbooks.clients.graph_incidents import READ as INCIDENT
+from playbooks.clients.incident_record import SOURCE as SENTINEL
+from playbooks.clients.log_rows import SOURCE as LOGS
 from playbooks.clients.logs import ROLE as LOGS_ROLE
 from playbooks.clients.messages import ROLE as QUEUE_ROLE
+from playbooks.clients.messages import SOURCE as QUEUE
 from playbooks.clients.odata import equal
 from playbooks.clients.sentinel import ROLE as SENTINEL_ROLE
 from playbooks.errors import NotThere, PermissionMissing, SourceError
+from playbooks.model import Permission
 from playbooks.settings import Workspace
 
+if TYPE_CHECKING:
+    from playbooks.clients.answers import Call
+
 NOBODY = "00000000-0000-0000-0000-000000000000"
-
-
-class Permission(NamedTuple):
-    """`granted` is None where it could not be found out; `words` say what to do."""
-
-    name: str
-    granted: bool | None
-    words: str
 
 
 async def check(clients: Clients, workspace: Workspace) -> tuple[Permission, ...]:
@@ -45,34 +46,40 @@ async def check(clients: Clients, workspace: Workspace) -> tuple[Permission, ...
     few: dict[str, Any] = {"top": 1, "select": ["id"]}
     of_nobody: dict[str, Any] = {"filter": equal("principalId", NOBODY)}
     users, devices = graph.builder(lambda root: root.users), graph.builder(lambda root: root.devices)
-    reads = [
-        (SENTINEL_ROLE, clients.incidents.probe(workspace.path)),
-        (LOGS_ROLE, clients.events(workspace).probe()),
-        (USERS.needs, graph.one(USERS, users, **few)),
-        (GROUPS.needs, graph.one(GROUPS, groups_builder(graph, NOBODY), advanced=True, count=True)),
-        (ROLES.needs, graph.one(ROLES, roles_builder(graph), **of_nobody)),
-        (DEVICES.needs, graph.one(DEVICES, devices, **few)),
+    of_graph: list[tuple[Call, Awaitable[object]]] = [
+        (USERS, graph.one(USERS, users, **few)),
+        (GROUPS, graph.one(GROUPS, groups_builder(graph, NOBODY), advanced=True, count=True)),
+        (ROLES, graph.one(ROLES, roles_builder(graph), **of_nobody)),
+        (DEVICES, graph.one(DEVICES, devices, **few)),
     ]
     if clients.has_p2:
-        reads.append((ELIGIBLE.needs, graph.one(ELIGIBLE, eligible_builder(graph), **of_nobody)))
-        reads.append((RISK.needs, graph.one(RISK, risk_builder(graph, NOBODY))))
-    return tuple(await asyncio.gather(*(_check(name, read) for name, read in reads)))
+        of_graph.append((ELIGIBLE, graph.one(ELIGIBLE, eligible_builder(graph), **of_nobody)))
+        of_graph.append((RISK, graph.one(RISK, risk_builder(graph, NOBODY))))
+    if clients.in_defender_portal:
+        of_graph.append((INCIDENT, clients.defender.probe()))
+        of_graph.append((ALERT, clients.defender.probe_alerts()))
+    checks = [
+        _check(SENTINEL, SENTINEL_ROLE, clients.sentinel.probe(workspace.path)),
+        _check(LOGS, LOGS_ROLE, clients.events(workspace).probe()),
+        *(_check(call.source, call.needs, read) for call, read in of_graph),
+    ]
+    return tuple(await asyncio.gather(*checks))
 
 
 async def check_queue(clients: Clients) -> Permission:
     """The one permission that belongs to no workspace. Never raises for what the service answers."""
-    return await _check(QUEUE_ROLE, clients.messages.probe())
+    return await _check(QUEUE, QUEUE_ROLE, clients.messages.probe())
 
 
-async def _check(name: str, read: Awaitable[object]) -> Permission:
+async def _check(service: str, name: str, read: Awaitable[object]) -> Permission:
+    granted: bool | None = True
+    words, status, blamed = "granted", 0, ""
     try:
         await read
     except NotThere:
-        return Permission(name=name, granted=True, words="granted")
+        pass
     except PermissionMissing as error:
-        return Permission(name=name, granted=False, words=error.cause)
+        granted, words, status = False, error.cause, error.status
     except SourceError as error:
-        return Permission(
-            name=name, granted=None, words=f"could not be checked: {error.source}: {error.cause}"
-        )
-    return Permission(name=name, granted=True, words="granted")
+        granted, words, blamed = None, f"could not be checked: {error.source}: {error.cause}", error.source
+    return Permission(name=name, granted=granted, words=words, service=service, status=status, blamed=blamed)

@@ -7,6 +7,8 @@ an unreadable one and knows no deadline.
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -27,6 +29,7 @@ from playbooks.clients.answers import (
 )
 from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
 from playbooks.clients.identity import Identity
+from playbooks.clients.read_only import ReadOnlyPolicy
 from playbooks.errors import SourceUnavailable
 
 type Bearer = AsyncBearerTokenCredentialPolicy[HttpRequest, AsyncHttpResponse]
@@ -69,13 +72,14 @@ class Rest:
         transport: AioHttpTransport,
         identity: Identity,
         seconds: float = 20.0,
+        read_only: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._identity = identity
         self._seconds = seconds
         bearer: Bearer = AsyncBearerTokenCredentialPolicy(identity, scope, enable_cae=True)
         self._pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse] = AsyncPipeline(
-            transport, [LoopbackHttp(), bearer]
+            transport, [*([ReadOnlyPolicy()] if read_only else []), LoopbackHttp(), bearer]
         )
 
     async def ask(
@@ -98,6 +102,14 @@ class Rest:
                 return pages
             url = followed(call, link, start=f"{self.endpoint}{path}")
         raise SourceUnavailable(call.source, f"a list of more than {MOST_PAGES} pages was not read")
+
+    async def moment(self, call: Call, path: str, *, query: Mapping[str, str]) -> datetime:
+        """The service's own time (UTC), which every answer bears, a refusal too. Raises SourceUnavailable."""
+        answer = await self._send(call, f"{self.endpoint}{path}?{urlencode(query)}", None)
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
+        except ValueError as error:
+            raise SourceUnavailable(call.source, "the answer does not say what time it is") from error
 
     async def _ask(self, call: Call, url: str, *, patience: Patience, body: object) -> dict[str, Any]:
         async def once() -> dict[str, Any]:

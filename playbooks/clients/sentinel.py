@@ -1,6 +1,8 @@
 """Microsoft Sentinel over Azure Resource Manager (SecurityInsights 2025-09-01): incidents."""
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -10,15 +12,19 @@ from playbooks.clients.answers import Call
 from playbooks.clients.attempt import Patience
 from playbooks.clients.incident_record import (
     SOURCE,
+    SOURCE_OF_ITS_OWN,
     after_update,
     changed_record,
+    listed_alerts,
+    parse_alerts,
     parse_incident,
     whole_incident,
 )
-from playbooks.clients.rest import Rest, together
+from playbooks.clients.rest import Rest
+from playbooks.clients.rounds import outcome
 from playbooks.clients.wire import Record, parse_guid
 from playbooks.errors import NotThere, RequestRefused, SourceUnavailable, WriteConflict, WriteRefused
-from playbooks.model import Incident, IncidentChange, IncidentId, Status
+from playbooks.model import Alert, Found, Incident, IncidentChange, IncidentId, Lookup, Status
 
 VERSION = {"api-version": "2025-09-01"}
 ROLE = "the role Microsoft Sentinel Responder on the workspace"
@@ -35,18 +41,40 @@ class SentinelIncidents:
         self._workspaces = frozenset(path.casefold() for path in workspaces)
 
     async def read(self, incident_id: IncidentId) -> Incident:
-        """See the port. The incident comes first: whatever joins after its etag is caught by that etag."""
+        """See the port. All at once: what joins in between is seen by the read before the update."""
         path = self._path(incident_id)
-        body = await self._ask("GET", path)
+        asked = [
+            self.resource(incident_id),
+            self._alerts(path),
+            self._ask("POST", f"{path}/entities", "/entities"),
+        ]
+        answers: list[dict[str, Any] | BaseException]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        body, alerts, entities = answers
+        record = outcome(body)
         try:
-            alerts, entities = await together(
-                self._ask("POST", f"{path}/alerts", "/alerts"),
-                self._ask("POST", f"{path}/entities", "/entities"),
-            )
+            return whole_incident(incident_id, record, alerts=outcome(alerts), entities=outcome(entities))
         except NotThere as error:
             # The incident itself answered, so a 404 of a part is no proof that it is gone.
             raise SourceUnavailable(SOURCE, f"alerts or entities {error.cause}") from error
-        return whole_incident(incident_id, body, alerts=alerts, entities=entities)
+
+    async def reread(self, incident: Incident, *, with_alerts: bool) -> Incident:
+        """See the port. The record comes first: whatever joins after its etag is caught by that etag."""
+        body = await self.resource(incident.id)
+        fresh = after_update(incident, body)
+        if not with_alerts:
+            return fresh
+        return replace(fresh, alerts=parse_alerts(await self._alerts(self._path(incident.id)), body))
+
+    async def alerts_of(self, incident: Incident) -> Lookup[tuple[Alert, ...]]:
+        """See the port."""
+        if not isinstance(incident.alerts, Found):
+            return incident.alerts
+        return listed_alerts(await self._alerts(self._path(incident.id)), at_least=len(incident.alerts.value))
+
+    async def resource(self, incident_id: IncidentId) -> dict[str, Any]:
+        """The incident's record alone, as it was answered. Raises SourceError."""
+        return await self._ask("GET", self._path(incident_id))
 
     async def comment_ids(self, incident_id: IncidentId) -> frozenset[UUID]:
         """See the port."""
@@ -90,11 +118,36 @@ class SentinelIncidents:
             if _is_untriaged(resource, rule_ids)
         )
 
+    async def of_defender(self, number: str) -> IncidentId | None:
+        """The incident of a configured workspace that has this number in the Defender portal.
+
+        Outside the portal numbers are Sentinel's own, and prove nothing. Raises SourceError.
+        """
+        query = {**VERSION, "$filter": f"properties/providerIncidentId eq '{number}'"}
+        found = [one for path in sorted(self._workspaces) for one in await self._listed(path, query)]
+        if len(found) > 1:
+            raise SourceUnavailable(SOURCE, "has several incidents with one number of the Defender portal")
+        return found[0] if found else None
+
+    async def _listed(self, workspace_path: str, query: dict[str, str]) -> list[IncidentId]:
+        path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
+        call, place = _call("GET", "/…/incidents"), workspace_path.split("/")
+        pages = await self._rest.pages(call, path, query=query, patience=self._patience)
+        return [
+            IncidentId(place[2], place[4], place[8], one.guid("name"))
+            for page in pages
+            for one in Record(SOURCE, page).records("value")
+            if one.record("properties").name("providerName").casefold() != SOURCE_OF_ITS_OWN
+        ]
+
     async def probe(self, workspace_path: str) -> None:
         """One cheap read of a workspace's incidents. Raises SourceError."""
         path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
         query = {**VERSION, "$top": "1"}
         await self._rest.ask(_call("GET", "/…/incidents"), path, query=query, patience=self._patience)
+
+    async def _alerts(self, path: str) -> dict[str, Any]:
+        return await self._ask("POST", f"{path}/alerts", "/alerts")
 
     async def _ids(self, incident_id: IncidentId, kind: str) -> frozenset[UUID]:
         call = _call("GET", f"{_TEMPLATE}/{kind}")

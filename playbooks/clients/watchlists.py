@@ -3,55 +3,90 @@
 A list counts as loaded only if it is listed, not being loaded or deleted, and has at least one row.
 """
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from playbooks.clients.answers import Call
 from playbooks.clients.attempt import Patience
 from playbooks.clients.lookups import looked_up, odd_name
-from playbooks.clients.rest import Rest, together
+from playbooks.clients.rest import Rest
+from playbooks.clients.rounds import Rounds, outcome
 from playbooks.clients.sentinel import VERSION
 from playbooks.clients.wire import Record
-from playbooks.errors import NotThere
+from playbooks.errors import NotThere, SourceUnavailable
 from playbooks.model import Absent, Found, Lookup, Unavailable, WatchlistItem
+from playbooks.ports import EMPTY_WATCHLIST
 
 ROLE = "the role Microsoft Sentinel Reader on the workspace"
 
-_TEMPLATE = "/…/watchlists/{alias}"
+_TEMPLATE = "/…/watchlists"
+_SOURCE = "watchlists"
+_WHOLE = ("", "Succeeded")
 
 
 class SentinelWatchlists:
-    """The Watchlists port for one workspace, given by its ARM id."""
+    """The Watchlists port for one workspace, given by its ARM id, for one attempt.
+
+    The list of watchlists is read once: it says which there are and which are still being loaded.
+    """
 
     def __init__(self, rest: Rest, *, workspace: str, patience: Patience) -> None:
         self._rest = rest
         self._root = f"{quote(workspace)}/providers/Microsoft.SecurityInsights/watchlists"
         self._patience = patience
+        self._rounds = Rounds[None, Mapping[str, str]](self._list)
+        self._known: Mapping[str, str] | None = None
 
-    async def items(self, alias: str) -> Lookup[tuple[WatchlistItem, ...]]:
+    async def items(self, alias: str, *, optional: bool = False) -> Lookup[tuple[WatchlistItem, ...]]:
         """See the port."""
         source = f"watchlist {alias}"
         if cause := odd_name(alias, "alias"):
             return Unavailable("watchlist", cause, lasting=True)
-        return await looked_up(source, self._items(alias, source))
+        return await looked_up(source, self._items(alias, source, optional=optional))
 
-    async def _items(self, alias: str, source: str) -> Lookup[tuple[WatchlistItem, ...]]:
-        path = f"{self._root}/{quote(alias, safe='')}"
-        call = Call(source=source, method="GET", template=_TEMPLATE, needs=ROLE)
-        of_items = Call(source=source, method="GET", template=f"{_TEMPLATE}/watchlistItems", needs=ROLE)
-        try:
-            watchlist, pages = await together(
-                self._rest.ask(call, path, query=VERSION, patience=self._patience),
-                self._rest.pages(of_items, f"{path}/watchlistItems", query=VERSION, patience=self._patience),
-            )
-        except NotThere:
+    async def _items(self, alias: str, source: str, *, optional: bool) -> Lookup[tuple[WatchlistItem, ...]]:
+        if optional and alias.casefold() not in await self._states():
             return Absent(source)
-        state = Record(source, watchlist).record("properties").text_if_given("provisioningState")
-        items = _live_items(source, pages)
-        if state not in ("", "Succeeded") or not items:
-            return Unavailable(source, f"watchlist {alias} is empty or not loaded")
+        listed, pages = await asyncio.gather(
+            self._states(), self._pages(alias, source), return_exceptions=True
+        )
+        state = outcome(listed).get(alias.casefold())
+        try:
+            items = _live_items(source, outcome(pages))
+        except NotThere:
+            if state is None:
+                return Absent(source)
+            raise SourceUnavailable(source, "it is listed, but its rows are not there") from None
+        if state not in _WHOLE or not items:
+            return Unavailable(source, f"watchlist {alias} {EMPTY_WATCHLIST}")
         return Found(items)
+
+    async def _pages(self, alias: str, source: str) -> list[dict[str, Any]]:
+        call = Call(source=source, method="GET", template=f"{_TEMPLATE}/{{alias}}/watchlistItems", needs=ROLE)
+        path = f"{self._root}/{quote(alias, safe='')}/watchlistItems"
+        return await self._rest.pages(call, path, query=VERSION, patience=self._patience)
+
+    async def _states(self) -> Mapping[str, str]:
+        """Alias, without case -> provisioning state, of every watchlist that is not deleted."""
+        if self._known is None:
+            self._known = await self._rounds.ask(None)
+        return self._known
+
+    async def _list(self, asked: Sequence[None]) -> Sequence[Mapping[str, str]]:
+        call = Call(source=_SOURCE, method="GET", template=_TEMPLATE, needs=ROLE)
+        pages = await self._rest.pages(call, self._root, query=VERSION, patience=self._patience)
+        listed = [
+            one.record("properties") for page in pages for one in Record(_SOURCE, page).records("value")
+        ]
+        states = {
+            one.text("watchlistAlias").casefold(): one.text_if_given("provisioningState")
+            for one in listed
+            if one.members.get("isDeleted") is not True
+        }
+        return [states] * len(asked)
 
 
 def _live_items(source: str, pages: list[dict[str, Any]]) -> tuple[WatchlistItem, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks.mailbox_export.folding import fold
+from playbooks.folding import fold
 from playbooks.mailbox_export.readings import (
     MARGIN,
     ROUNDING,
@@ -17,12 +17,8 @@ from playbooks.mailbox_export.readings import (
     window_of,
     within,
 )
-from playbooks.mailbox_export.registers.register_rows import ALIASES
-from playbooks.mailbox_export.who.account_lookups import ask_mailboxes, ask_runners
-from playbooks.mailbox_export.who.accounts import Runner, RunnerKind, runner_of
-from playbooks.mailbox_export.who.hosts import host_of, host_of_entity, short_name
-from playbooks.mailbox_export.who.identities import RunnerLookups, resolved_user
-from playbooks.mailbox_export.who.mailbox_names import named_mailboxes
+from playbooks.mailbox_export.registers.mailbox_names import named_mailboxes
+from playbooks.mailbox_export.registers.register_rows import OPTIONAL, REQUIRED
 from playbooks.model import (
     Device,
     DirectoryUser,
@@ -35,7 +31,11 @@ from playbooks.model import (
     Unavailable,
     WatchlistItem,
 )
-from playbooks.ports import Sources
+from playbooks.ports import Sources, Watchlists
+from playbooks.who.account_lookups import ask_about_runners, ask_mailboxes, find_runners
+from playbooks.who.accounts import Runner, RunnerKind, runner_of
+from playbooks.who.hosts import host_of, host_of_entity, short_name
+from playbooks.who.identities import RunnerLookups, resolved_user
 
 CLOSED_LABEL = "triage-closed"
 ROLE_GRANTS = ("New-ManagementRoleAssignment", "Add-RoleGroupMember", "Update-RoleGroupMember")
@@ -74,20 +74,25 @@ async def gather(incident: Incident, sources: Sources, policy: Policy) -> Eviden
     """Asks every source once; what cannot be asked or answered stays visible as Unavailable."""
     hosts = judged_hosts(incident, policy)
     period = alert_period(incident, sources.asked_at, policy)
-    events, watchlists, devices, closes = await asyncio.gather(
+    events, registers, closes = await asyncio.gather(
         _events(hosts, period, sources=sources, policy=policy),
-        asyncio.gather(*(sources.watchlists.items(alias) for alias in ALIASES)),
-        asyncio.gather(*(sources.directory.device_named(short_name(host)) for host in hosts)),
+        _lists(REQUIRED, sources.watchlists, optional=False),
         sources.events.closes_since(label=CLOSED_LABEL, moment=sources.asked_at - _DAY),
     )
-    lists = tuple((alias, _ordered(items)) for alias, items in zip(ALIASES, watchlists, strict=True))
     readings, window = judged_readings(events, period, hosts=hosts, policy=policy)
     relevant = tuple(reading for reading in readings if is_relevant(reading))
-    names = named_mailboxes(anchors_of(relevant), dict(lists), policy)
-    (grants, reach), runners, mailboxes = await asyncio.gather(
-        _around(window, sources),
-        ask_runners(runners_of(relevant, policy), sources.directory, policy),
+    names = named_mailboxes(anchors_of(relevant), dict(registers), policy)
+    found, mailboxes, devices, watched = await asyncio.gather(
+        find_runners(runners_of(relevant, policy), sources.directory, policy),
         ask_mailboxes(names, sources.directory),
+        asyncio.gather(*(sources.directory.device_named(short_name(host)) for host in hosts)),
+        _lists(OPTIONAL, sources.watchlists, optional=True),
+    )
+    # The log's questions wait for the names, so that one request carries them all.
+    runners, (grants, reach), alerts = await asyncio.gather(
+        ask_about_runners(found, sources.directory, policy),
+        _around(window, sources),
+        _alerts(window, _alert_names(hosts, found, policy), sources=sources),
     )
     return Evidence(
         incident=incident,
@@ -98,9 +103,9 @@ async def gather(incident: Incident, sources: Sources, policy: Policy) -> Eviden
         events=events,
         role_grants=grants,
         logs_reach=reach,
-        alerts=await _alerts(window, _alert_names(hosts, runners, policy), sources=sources),
+        alerts=alerts,
         closes=closes,
-        watchlists=lists,
+        watchlists=(*registers, *watched),
         runners=runners,
         mailboxes=mailboxes,
         devices=tuple(zip(hosts, devices, strict=True)),
@@ -154,6 +159,13 @@ def runners_of(readings: Iterable[Reading], policy: Policy) -> tuple[Runner, ...
     """Everyone who ran one of these, sorted, each spelling once."""
     found = {runner_of(reading.event, policy) for reading in readings}
     return tuple(sorted((r for r in found if r.kind is not RunnerKind.NOBODY), key=repr))
+
+
+async def _lists(
+    aliases: tuple[str, ...], watchlists: Watchlists, *, optional: bool
+) -> tuple[tuple[str, Lookup[tuple[WatchlistItem, ...]]], ...]:
+    answers = await asyncio.gather(*(watchlists.items(alias, optional=optional) for alias in aliases))
+    return tuple((alias, _ordered(items)) for alias, items in zip(aliases, answers, strict=True))
 
 
 def _ordered(items: Lookup[tuple[WatchlistItem, ...]]) -> Lookup[tuple[WatchlistItem, ...]]:

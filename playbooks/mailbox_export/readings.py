@@ -4,7 +4,7 @@ import re
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
-from playbooks.mailbox_export.command_line.command_values import (
+from playbooks.command_line.command_values import (
     CommandFlag,
     CommandLine,
     Export,
@@ -12,10 +12,10 @@ from playbooks.mailbox_export.command_line.command_values import (
     Removal,
     RequestKind,
 )
-from playbooks.mailbox_export.command_line.commands import read_command_line
-from playbooks.mailbox_export.command_line.nearby import nearby_flags
-from playbooks.mailbox_export.who.hosts import host_of
+from playbooks.command_line.commands import read_command_line
+from playbooks.command_line.nearby import nearby_flags
 from playbooks.model import Policy, ProcessEvent
+from playbooks.who.hosts import host_of
 
 MARGIN = timedelta(minutes=60)
 """How far the window reaches before the first and after the last anchor (policy, section 1)."""

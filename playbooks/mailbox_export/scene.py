@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from playbooks.mailbox_export.command_line.command_values import Removal
+from playbooks.command_line.command_values import Removal
 from playbooks.mailbox_export.evidence import Evidence, judged_readings
 from playbooks.mailbox_export.readings import Anchor, Reading, Window, anchors_of, is_relevant
-from playbooks.mailbox_export.registers.register_cells import read_cases, read_hosts, read_jobs
+from playbooks.mailbox_export.registers.mailbox_names import request_names, user_of
+from playbooks.mailbox_export.registers.register_cells import NameSet, read_cases, read_hosts, read_jobs
 from playbooks.mailbox_export.registers.register_rows import (
     CASES,
     EXPORT_HOSTS,
@@ -16,11 +17,10 @@ from playbooks.mailbox_export.registers.register_rows import (
     JobRow,
     Rows,
 )
-from playbooks.mailbox_export.who.accounts import Runner, runner_of
-from playbooks.mailbox_export.who.hosts import host_of, short_name
-from playbooks.mailbox_export.who.identities import Identity, RunnerLookups, identify
-from playbooks.mailbox_export.who.mailbox_names import user_of
 from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Unavailable, WatchlistItem
+from playbooks.who.accounts import Runner, runner_of
+from playbooks.who.hosts import host_of, short_name
+from playbooks.who.identities import Identity, RunnerLookups, identify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,12 @@ class Scene:
     readings: tuple[Reading, ...]
     relevant: tuple[Reading, ...]
     anchors: tuple[Anchor, ...]
+    exports: tuple[Anchor, ...]
+    """The exports among the anchors."""
+    export_names: NameSet
+    """Batch and request names in the exports."""
+    removals: tuple[Anchor, ...]
+    """The removals among the anchors."""
     window: Window | None
     jobs: Lookup[Rows[JobRow]]
     cases: Lookup[Rows[CaseRow]]
@@ -58,16 +64,6 @@ class Scene:
         answer = user_of(name, self.mailboxes)
         return answer if answer is not None else Unavailable("directory", f"mailbox {name} was not looked up")
 
-    @property
-    def removals(self) -> tuple[Anchor, ...]:
-        """The removals among the anchors."""
-        return tuple(anchor for anchor in self.anchors if isinstance(anchor.command, Removal))
-
-    @property
-    def exports(self) -> tuple[Anchor, ...]:
-        """The exports among the anchors."""
-        return tuple(anchor for anchor in self.anchors if not isinstance(anchor.command, Removal))
-
 
 def set_scene(evidence: Evidence) -> Scene:
     """Reads what can be read; the same evidence gives the same scene."""
@@ -78,11 +74,16 @@ def set_scene(evidence: Evidence) -> Scene:
     cases = _register(evidence, CASES, read_cases)
     export_hosts = _register(evidence, EXPORT_HOSTS, read_hosts)
     computers = _computers(evidence, jobs, export_hosts)
+    anchors = anchors_of(relevant)
+    exports = tuple(anchor for anchor in anchors if not isinstance(anchor.command, Removal))
     return Scene(
         evidence=evidence,
         readings=readings,
         relevant=relevant,
-        anchors=anchors_of(relevant),
+        anchors=anchors,
+        exports=exports,
+        export_names=NameSet(name for anchor in exports for name in request_names(anchor.command)),
+        removals=tuple(anchor for anchor in anchors if isinstance(anchor.command, Removal)),
         window=window,
         jobs=jobs,
         cases=cases,

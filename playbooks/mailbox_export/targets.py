@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from playbooks.mailbox_export.command_line.command_values import Hole, HoleKind, Value
-from playbooks.mailbox_export.folding import fold
-from playbooks.mailbox_export.who.hosts import complete_host, is_host_name
+from playbooks.command_line.command_values import Hole, HoleKind, Value
+from playbooks.folding import fold
 from playbooks.model import Policy
+from playbooks.who.hosts import complete_host, is_host_name
 
 HOLE = "\0"
 """Stands for a part that is only known when the command runs; equal to no component of a root."""

@@ -5,6 +5,7 @@
 Times are `datetime` in UTC throughout. Names are Sentinel's, ASIM's and ATT&CK's own.
 """
 
+from playbooks.model.deployment import AlertRule, AutomationRule, Permission, QueueState, Workflow
 from playbooks.model.incident import (
     Account,
     Alert,
@@ -48,6 +49,7 @@ from playbooks.model.verdict import (
     Judgement,
     Query,
     Reason,
+    RowProposal,
     Stance,
     Verdict,
 )
@@ -62,6 +64,8 @@ __all__ = [
     "Absent",
     "Account",
     "Alert",
+    "AlertRule",
+    "AutomationRule",
     "Briefing",
     "BusinessHours",
     "Classification",
@@ -85,11 +89,14 @@ __all__ = [
     "Lookup",
     "Mode",
     "Owner",
+    "Permission",
     "Policy",
     "ProcessEvent",
     "Query",
+    "QueueState",
     "Reason",
     "Risk",
+    "RowProposal",
     "Severity",
     "Stance",
     "Status",
@@ -97,6 +104,7 @@ __all__ = [
     "Unavailable",
     "Verdict",
     "WatchlistItem",
+    "Workflow",
     "WriteBack",
     "WriteSettings",
 ]

@@ -101,16 +101,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowProposal:
+    """A register row that would have covered something: as it stands and what to change, or a new one."""
+
+    row: str
+    changes: tuple[str, ...] = ()
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Briefing:
     """What the comment and the task say besides the verdict."""
 
     headline: str
+    title: str = "Mailbox export triage"
+    """What the comment's first line begins with; the product's name where no playbook has judged."""
     findings: tuple[Finding, ...] = ()
     facts: tuple[Fact, ...] = ()
     steps: tuple[str, ...] = ()
     queries: tuple[Query, ...] = ()
     proposal: str = ""
     """The register row that would have covered it, ready to paste; empty where a red flag is up."""
+    rows: tuple[RowProposal, ...] = ()
+    """Every row that would have to be changed or made to cover all of it; empty where a red flag is up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

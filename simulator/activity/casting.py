@@ -1,32 +1,22 @@
 """Casting: who plays a scenario's slots, and what fills the words of its commands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 from string import ascii_lowercase
 
-from playbooks.mailbox_export.scenarios import Register, Runner, Scenario
+from playbooks.scenarios import Register, Runner, Scenario
+from simulator.catalogues import CATALOGUES
 from simulator.company.accounts import DNS, SYSTEM, Account, Part, Person
 from simulator.company.machines import Machine
+from simulator.company.premises import PARTS, Premises
 from simulator.company.registers import Case, Job
 from simulator.organisation import Organisation
 
 ARCHIVE_ROOT = r"\\FS03\Leavers$"
 _SUBJECTS = ("Orion", "Falcon", "merger", "tender", "Nordlicht", "pricing")
 
-_PARTS = {
-    Runner.EDISCOVERY_OPERATOR: Part.LEGAL,
-    Runner.EXPORT_OPERATOR: Part.EXPORT_OPERATOR,
-    Runner.EXCHANGE_ADMIN: Part.EXCHANGE_ADMIN,
-    Runner.COMPROMISED_ADMIN: Part.COMPROMISED_ADMIN,
-    Runner.IMPERSONATED_USER: Part.STAFF,
-    Runner.NEW_OPERATOR: Part.NEW_OPERATOR,
-    Runner.RISKY_OPERATOR: Part.RISKY_OPERATOR,
-    Runner.DISABLED_OPERATOR: Part.DISABLED_OPERATOR,
-    Runner.HELP_DESK: Part.HELP_DESK,
-    Runner.CONTRACTOR: Part.CONTRACTOR,
-    Runner.BYSTANDER: Part.STAFF,
-}
 _JOBS = {
     Register.COMPLIANCE: "ComplianceExportJob",
     Register.BACKUP: "BackupMailboxJob",
@@ -40,6 +30,22 @@ class Cast:
 
     accounts: dict[Runner, Account]
     words: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A performance whose words are being chosen; it answers `playbooks.scenarios.Performance`."""
+
+    scenario: Scenario
+    company: Premises
+    day: date
+    host: str
+    runner: Account
+    random: Random
+
+    def choose[T](self, among: Sequence[T]) -> T:
+        """One of these, by the run's own seed."""
+        return self.random.choice(among)
 
 
 def job_of(scenario: Scenario, organisation: Organisation) -> Job | None:
@@ -63,15 +69,21 @@ def cast(
     accounts = _accounts(scenario, organisation, job=job, random=random)
     runner = accounts[scenario.steps[-1].runner]
     words = _words(organisation, runner=runner, machine=machine, random=random)
-    return Cast(
-        accounts=accounts,
-        words={
-            **words,
-            "date": day.isoformat(),
-            "since": f"{day - timedelta(days=80):%m/%d/%Y}",
-            **_register_words(job, case, words=words, random=random),
-        },
+    known = {
+        **words,
+        "date": day.isoformat(),
+        "since": f"{day - timedelta(days=80):%m/%d/%Y}",
+        **_register_words(job, case, words=words, random=random),
+    }
+    performance = Rehearsal(
+        scenario=scenario,
+        company=organisation.premises,
+        day=day,
+        host=machine.fqdn,
+        runner=runner,
+        random=random,
     )
+    return Cast(accounts=accounts, words={**known, **CATALOGUES[scenario.playbook].words(performance)})
 
 
 def _accounts(
@@ -94,7 +106,7 @@ def _account(slot: Runner, organisation: Organisation, *, job: Job | None, rando
         case Runner.JOB_ACCOUNT:
             raise ValueError("a step runs as the job account, and the scenario names no job")
         case _:
-            return random.choice(organisation.playing(_PARTS[slot])).account
+            return random.choice(organisation.playing(PARTS[slot])).account
 
 
 def _person(organisation: Organisation, sam: str) -> Person:

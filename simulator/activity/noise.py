@@ -7,7 +7,7 @@ workstations only, where honest people do use them.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from playbooks.mailbox_export.scenarios.programs import (
+from playbooks.scenarios.programs import (
     COMMAND_PROMPT,
     DESKTOP,
     POWERSHELL,

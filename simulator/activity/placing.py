@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from playbooks.mailbox_export.scenarios import Hours, Kind, Place, Runner, Scenario
+from playbooks.scenarios import Hours, Kind, Runner, Scenario
 from simulator.activity.casting import job_of
-from simulator.company.machines import Machine, Role
+from simulator.activity.rooms import Rooms
+from simulator.company.machines import Machine
 from simulator.errors import PlanError
 from simulator.organisation import Organisation
 
@@ -26,14 +27,6 @@ _RANGES = {
     Hours.OFF_HOURS: ((5 * 60 + 50, 6 * 60 + 50), (19 * 60 + 5, 21 * 60)),
     Hours.NIGHT: ((3 * 60 + 5, 4 * 60 + 50), (23 * 60 + 1, 24 * 60 - 2)),
     Hours.ANY: ((3 * 60 + 5, 4 * 60 + 50), (7 * 60, 21 * 60)),
-}
-_ROLES = {
-    Place.EXCHANGE: Role.EXCHANGE,
-    Place.SPARE_EXCHANGE: Role.EXCHANGE,
-    Place.LEGAL: Role.LEGAL,
-    Place.ADMIN: Role.ADMIN,
-    Place.WORKSTATION: Role.WORKSTATION,
-    Place.SERVER: Role.APPLICATION_SERVER,
 }
 _NEW_DAYS = 14
 """The account is ten days old at the start, and new until it is thirty days old."""
@@ -96,12 +89,16 @@ def place(
     scenarios: tuple[Scenario, ...], organisation: Organisation, *, days: tuple[date, ...], seed: int
 ) -> tuple[Placement, ...]:
     """A place and time for each scenario, in order of time. Raises PlanError where one finds no room."""
-    board = _Board()
+    board, rooms = _Board(), Rooms(scenarios, organisation)
     order = sorted(enumerate(scenarios), key=lambda entry: (_urgency(entry[1]), entry[0]))
     for index, scenario in order:
         random = Random(f"{seed}:place:{index}")
         wanted = candidates(
-            scenario, organisation, days=_turned(_open_days(scenario, days), index), random=random
+            scenario,
+            organisation,
+            days=_turned(_open_days(scenario, days), index),
+            random=random,
+            machines=rooms.of(scenario),
         )
         found = next((candidate for candidate in wanted if board.takes(candidate)), None)
         if found is None:
@@ -136,10 +133,14 @@ def _turned(days: tuple[date, ...], index: int) -> tuple[date, ...]:
 
 
 def candidates(
-    scenario: Scenario, organisation: Organisation, *, days: tuple[date, ...], random: Random
+    scenario: Scenario,
+    organisation: Organisation,
+    *,
+    days: tuple[date, ...],
+    random: Random,
+    machines: tuple[Machine, ...],
 ) -> Iterator[Placement]:
-    """Every host and hour that would fit the scenario by itself, day by day, shuffled within a day."""
-    machines = _machines(scenario, organisation)
+    """Every hour on these hosts that would fit the scenario by itself, day by day, shuffled within a day."""
     ranges = _ranges(scenario, organisation)
     zone = ZoneInfo(organisation.time_zone)
     for day in days:
@@ -185,15 +186,3 @@ def _window(text: str) -> tuple[int, int]:
     """`22:00-23:00` as minutes after midnight."""
     first, last = (int(part[:2]) * 60 + int(part[3:]) for part in text.split("-"))
     return first, last
-
-
-def _machines(scenario: Scenario, organisation: Organisation) -> tuple[Machine, ...]:
-    """Hosts that fit the scenario. The last Exchange server is the one that no job is registered for."""
-    machines = organisation.machines_for(_ROLES[scenario.place])
-    match scenario.place:
-        case Place.EXCHANGE:
-            return machines[:-1]
-        case Place.SPARE_EXCHANGE:
-            return machines[-1:]
-        case _:
-            return machines

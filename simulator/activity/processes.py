@@ -2,7 +2,7 @@
 
 from random import Random
 
-from playbooks.mailbox_export.scenarios.programs import Program, RunsAs
+from playbooks.scenarios.programs import Program, RunsAs
 from simulator.activity.rows import Running, running
 from simulator.company.accounts import NETWORK_SERVICE, SYSTEM, Account, guid
 from simulator.company.machines import Machine

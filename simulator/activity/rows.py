@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 
-from playbooks.mailbox_export.scenarios import Source
-from playbooks.mailbox_export.scenarios.programs import Program
+from playbooks.scenarios import Source
+from playbooks.scenarios.programs import Program
 from simulator.asim import SCHEMA_VERSION
 from simulator.company.accounts import DNS, NETBIOS, Account, AccountKind
 from simulator.company.machines import Machine

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from playbooks.mailbox_export.scenarios import Expected, Kind, Scenario, Source, Step, fill
-from playbooks.mailbox_export.scenarios.programs import RunsAs
+from playbooks.scenarios import Expected, Kind, Scenario, Source, Step, fill
+from playbooks.scenarios.programs import RunsAs
 from simulator.activity.casting import Cast, cast
 from simulator.activity.placing import Placement
 from simulator.activity.processes import parent_account, pid, resident
@@ -30,6 +30,7 @@ class Sequence:
         return {
             "id": self.id,
             "scenario": scenario.name,
+            "playbook": scenario.playbook,
             "title": scenario.title,
             "kind": scenario.kind.value,
             "label": scenario.kind.value,

@@ -15,20 +15,23 @@ from typing import Any, Self
 import aiohttp
 
 from playbooks.settings import PREFIX
+from simulator.catalogues import FIRST_PLAYBOOK
 from simulator.chain.alerts import alerts_of
 from simulator.chain.folder import Folder
-from simulator.chain.grouping import Gathering
+from simulator.chain.grouping import Gathering, Sighting
 from simulator.chain.record import last_record
 from simulator.chain.results import Left
 from simulator.chain.settings import settings_for
 from simulator.chain.sightings import Watch
 from simulator.eventstore import EventStore
 from simulator.host import HostProcess
+from simulator.host.queue_service import connection_string
+from simulator.rules import Rule
 from simulator.workspace import LocalWorkspace
 
 APP_FOLDER = Path(__file__).resolve().parents[2]
-PLAYBOOK = "mailbox_export"
 NOTICED_AFTER = timedelta(minutes=5)
+_PATH = f"playbooks/{FIRST_PLAYBOOK}"
 
 _HOST_SETTINGS = {
     # The deployed value gives a redelivery after minutes; here a retry takes a second.
@@ -66,6 +69,7 @@ class Chain:
         self._arguments = arguments
         self._stack = AsyncExitStack()
         self._watch = Watch()
+        self._playbooks: dict[str, str] = {}
         self._session: aiohttp.ClientSession
         self._environment: dict[str, str] = {}
         self._host: HostProcess | None = None
@@ -89,6 +93,11 @@ class Chain:
         if self._host is None:
             raise ChainFailed("The Functions host was not started.")
         return self._host
+
+    @property
+    def app_settings(self) -> dict[str, str]:
+        """The function's settings with the queue it uses. Raises ChainFailed before it was started."""
+        return self._environment | {"AzureWebJobsStorage": connection_string(self.host.queue_endpoint)}
 
     async def use(self, tenant: Mapping[str, Any]) -> None:
         """Another organisation from now on; the host starts anew only where its settings differ."""
@@ -126,36 +135,47 @@ class Chain:
         self.store.load_process_events(folder.events)
 
     def watch(self) -> list[Gathering]:
-        """Runs both rules over all events: the incidents that Sentinel would make, in order of time."""
+        """Runs every rule over all events: the incidents that Sentinel would make, in order of time."""
         return self._watch.gatherings(self.store, dns=self.tenant["organisation"]["dns"])
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """Every rule, under the word that results use for it."""
+        return self._watch.rules
+
+    def sightings(self, rule: str, *, start: datetime, end: datetime) -> list[Sighting]:
+        """What one rule sees of the events from `start` to `end`, both included. Raises QueryError."""
+        return list(self._watch.sightings(rule, self.store, start=start, end=end))
 
     def make_incident(self, gathering: Gathering, *, salt: str = "") -> str:
         """The incident as Sentinel makes it, and its name (GUID). `salt` keeps alert ids of cases apart."""
         alerts = alerts_of(gathering, rules=self._watch.rules, salt=salt)
-        return self.workspace.create_incident(
+        name = self.workspace.create_incident(
             alerts,
             title=alerts[0].display_name,
             severity=alerts[0].severity,
             created=gathering.end + NOTICED_AFTER,
         )
+        self._playbooks[name] = gathering.playbook
+        return name
 
     async def trigger(self, incident_name: str, *, whole: bool = True) -> None:
-        """Posts the incident as the Logic App would: the whole trigger body, or the id alone.
+        """Posts the incident as its playbook's Logic App would: the whole trigger body, or the id alone.
 
         Raises ChainFailed for any answer but 202.
         """
         body = self.workspace.trigger_body(incident_name)
-        status, answer = await self.post(body if whole else {"object": {"id": body["object"]["id"]}})
+        path = f"playbooks/{self._playbooks.get(incident_name, FIRST_PLAYBOOK)}"
+        document = body if whole else {"object": {"id": body["object"]["id"]}}
+        status, answer = await self.post(document, path=path)
         if status != 202:
             raise ChainFailed(f"The function answered {status} instead of 202: {answer}")
 
-    async def post(self, document: object, *, path: str = f"playbooks/{PLAYBOOK}") -> tuple[int, Any]:
+    async def post(self, document: object, *, path: str = _PATH) -> tuple[int, Any]:
         """Posts JSON to the function with its key: HTTP status and answer document. Raises ChainFailed."""
         return await self.send(json.dumps(document).encode(), path=path)
 
-    async def send(
-        self, body: bytes, *, path: str = f"playbooks/{PLAYBOOK}", key: str | None = None
-    ) -> tuple[int, Any]:
+    async def send(self, body: bytes, *, path: str = _PATH, key: str | None = None) -> tuple[int, Any]:
         """Posts these bytes as JSON: HTTP status and answer document, None where there is none.
 
         `key` takes the place of the function's own. Raises ChainFailed where nothing answers.

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.chain.problems import InputRefused, Problem, problems_of
 from simulator.chain.tenant import ZonedTime, read_tenant
-
-_EVENT_FILES = ("events.jsonl", "events.parquet", "events.csv")
+from simulator.event_sources import find_source
 
 
 class Truth(BaseModel):
@@ -22,6 +21,7 @@ class Truth(BaseModel):
 
     id: Annotated[str, Field(min_length=1)]
     scenario: str
+    playbook: str = ""
     title: str = ""
     label: Literal["attack", "benign", "ambiguous"]
     expected: Literal["close", "escalate"]
@@ -43,7 +43,7 @@ class Truth(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """The folder as read; `events` is the path of its event file."""
+    """The folder as read; `events` is the source of its events, see `simulator.event_sources`."""
 
     path: Path
     events: Path
@@ -52,16 +52,12 @@ class Folder:
 
 
 def read_folder(path: Path) -> Folder:
-    """Tenant, truth and event file of a folder. Raises InputRefused with file, line and field, or OSError."""
+    """Tenant, truth and events of a folder. Raises InputRefused with file, line and field, or OSError."""
     if not path.is_dir():
         raise InputRefused([Problem(file=str(path), message="is no folder; make one with `generate --out`")])
-    events = next((path / name for name in _EVENT_FILES if (path / name).is_file()), None)
-    if events is None:
-        message = f"holds none of {', '.join(_EVENT_FILES)}; make them with `generate --out`"
-        raise InputRefused([Problem(file=str(path), message=message)])
     return Folder(
         path=path,
-        events=events,
+        events=find_source(path),
         tenant=read_tenant(path / "tenant.json"),
         truths=read_truths(path / "truth.jsonl", Truth),
     )

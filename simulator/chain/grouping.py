@@ -1,10 +1,10 @@
 """From rule hits to incidents, as the service would make them.
 
-One incident holds the alerts of one host that overlap or lie within an hour of each other, of both
-rules. Why: Sentinel groups alerts by host, as the correlated rule asks, into an incident that is still
-open, and the Defender portal joins the incidents of both rules; but the function closes a benign incident
-little more than an hour after its last event, and a later alert then makes an incident of its own. An
-hour is also the margin that the playbook reads around an alert, so hits further apart are judged on
+One incident holds the alerts of one host that overlap or lie within an hour of each other, of all rules
+of one playbook. Why: Sentinel groups alerts by host, as the analytics rule asks, into an incident that is
+still open, and the Defender portal joins the incidents of both rules; but the function closes a benign
+incident little more than an hour after its last event, and a later alert then makes an incident of its own.
+An hour is also the margin that the playbook reads around an alert, so hits further apart are judged on
 different events. No incident spans more than a day, nor holds more than 150 alerts (a Sentinel limit).
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from simulator.catalogues import playbook_of_rule
 from simulator.rules import HitAccount
 
 MARGIN = timedelta(hours=1)
@@ -53,6 +54,11 @@ class Gathering:
         """Names of the rules that saw it, `seed` first."""
         return tuple(sorted({sighting.rule for sighting in self.sightings}, reverse=True))
 
+    @property
+    def playbook(self) -> str:
+        """The playbook whose rules saw it, which triages it."""
+        return playbook_of_rule(self.sightings[0].rule)
+
     def takes(self, sighting: Sighting) -> bool:
         """True where the sighting, which starts no earlier than any of these, belongs to them."""
         return (
@@ -70,10 +76,11 @@ def full_host_name(host: str, *, dns: str) -> str:
 
 def gather_sightings(sightings: Iterable[Sighting], *, dns: str) -> list[Gathering]:
     """The incidents that these sightings make, in order of time."""
-    by_host: dict[str, list[Sighting]] = {}
+    apart: dict[tuple[str, str], list[Sighting]] = {}
     for sighting in sightings:
-        by_host.setdefault(full_host_name(sighting.host, dns=dns), []).append(sighting)
-    gatherings = [one for host, seen in by_host.items() for one in _split(host, seen)]
+        place = full_host_name(sighting.host, dns=dns), playbook_of_rule(sighting.rule)
+        apart.setdefault(place, []).append(sighting)
+    gatherings = [one for (host, _), seen in apart.items() for one in _split(host, seen)]
     return sorted(gatherings, key=lambda one: (one.start, one.host))
 
 

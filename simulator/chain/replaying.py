@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from simulator.catalogues import main_rule_of
 from simulator.chain.alerts import account_named
 from simulator.chain.chain import Chain
 from simulator.chain.folder import Folder, Truth
@@ -15,7 +16,7 @@ from simulator.chain.together import running_together
 
 AT_ONCE = 8
 """Requests under way at the same time; the function takes as many messages at once."""
-_SETTLED = timedelta(minutes=80)
+SETTLED = timedelta(minutes=80)
 """The playbook decides an hour and its hold time (15 minutes) after the last event."""
 _LOOK_SECONDS = 0.3
 
@@ -50,10 +51,10 @@ async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int]
     `decided` is told now and then how many incidents have a verdict. Raises InputRefused where the
     events are too young to be decided, TimeoutError where the queue does not empty.
     """
-    _refuse_young(folder)
+    refuse_young(folder)
     await asyncio.to_thread(chain.load, folder)
     seen = await asyncio.to_thread(chain.watch)
-    unseen = [_made_up(truth) for truth in folder.truths if not any(fits(truth, one) for one in seen)]
+    unseen = [made_up_of(truth) for truth in folder.truths if not any(fits(truth, one) for one in seen)]
     gatherings = sorted((*seen, *unseen), key=lambda one: (one.start, one.host))
     names = [chain.make_incident(one) for one in gatherings]
     posted = datetime.now(UTC)
@@ -64,7 +65,7 @@ async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int]
         counting.cancel()
     decided(len(names))
     return [
-        _replayed(chain, one, name=name, folder=folder, posted=posted, made_up=one in unseen)
+        judged(chain, one, name=name, folder=folder, posted=posted, made_up=one in unseen)
         for one, name in zip(gatherings, names, strict=True)
     ]
 
@@ -97,9 +98,10 @@ async def _count(chain: Chain, names: Sequence[str], decided: Callable[[int], No
         await asyncio.sleep(max(_LOOK_SECONDS, len(open_names) / 1000))
 
 
-def _replayed(
+def judged(
     chain: Chain, gathering: Gathering, *, name: str, folder: Folder, posted: datetime, made_up: bool
 ) -> Replayed:
+    """An incident that was posted, as it is now, beside the truth."""
     left = chain.left(name)
     return Replayed(
         gathering=gathering,
@@ -117,11 +119,11 @@ def fits(truth: Truth, gathering: Gathering) -> bool:
     return gathering.host in hosts and gathering.start <= truth.last and gathering.end >= truth.first
 
 
-def _made_up(truth: Truth) -> Gathering:
+def made_up_of(truth: Truth) -> Gathering:
     """The incident of a sequence that no rule saw."""
     accounts = tuple(account_named(account) for account in truth.accounts[:1])
     sighting = Sighting(
-        rule="correlated",
+        rule=main_rule_of(truth.playbook),
         host=truth.hosts[0],
         start=truth.first,
         end=truth.last,
@@ -157,9 +159,10 @@ def _unexplained(one: Replayed) -> CaseOutcome:
     return combined(blank, [one.left])
 
 
-def _refuse_young(folder: Folder) -> None:
+def refuse_young(folder: Folder) -> None:
+    """Raises InputRefused where the playbook would not decide yet."""
     last = max((truth.last for truth in folder.truths), default=None)
-    if last is not None and last + _SETTLED > datetime.now(UTC):
+    if last is not None and last + SETTLED > datetime.now(UTC):
         message = (
             f"the last activity is of {last.isoformat()}; the playbook decides 75 minutes after it at the"
             " earliest. Generate with an earlier --start"

@@ -1,10 +1,11 @@
 """What came out, and how good it is: one outcome a case, and the summary over all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from simulator.catalogues import FIRST_PLAYBOOK, RULE_FILES
 from simulator.chain.record import DecisionRecord
 
 
@@ -82,7 +83,10 @@ class CaseOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The counts over all cases. `closable` are those that expect a close."""
+    """The counts over all cases. `closable` are those that expect a close.
+
+    `detected` are the attacks that each rule saw: the first playbook's rules, and others that saw any.
+    """
 
     cases: int
     attacks: int
@@ -92,8 +96,7 @@ class Summary:
     closable: int
     closable_closed: int
     errors: int
-    detected_seed: int
-    detected_correlated: int
+    detected: Mapping[str, int]
 
     @property
     def document(self) -> dict[str, object]:
@@ -107,7 +110,7 @@ class Summary:
             "closable": self.closable,
             "closableClosed": self.closable_closed,
             "errors": self.errors,
-            "detected": {"seed": self.detected_seed, "correlated": self.detected_correlated},
+            "detected": dict(self.detected),
         }
 
 
@@ -143,8 +146,7 @@ def summarize(outcomes: Sequence[CaseOutcome]) -> Summary:
         closable=len(closable),
         closable_closed=_closed(closable),
         errors=sum(case.outcome is Outcome.ERROR for case in outcomes),
-        detected_seed=sum("seed" in case.rules for case in attacks),
-        detected_correlated=sum("correlated" in case.rules for case in attacks),
+        detected=_detected(attacks),
     )
 
 
@@ -153,6 +155,13 @@ def score_document(outcomes: Sequence[CaseOutcome]) -> dict[str, object]:
     return {
         "results": [case.document for case in outcomes],
         "summary": summarize(outcomes).document,
+    }
+
+
+def _detected(attacks: Sequence[CaseOutcome]) -> dict[str, int]:
+    seen = {word: sum(word in case.rules for case in attacks) for word in RULE_FILES}
+    return {
+        word: count for word, count in seen.items() if count or RULE_FILES[word].playbook == FIRST_PLAYBOOK
     }
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
+from simulator.catalogues import BY_NAME, FIRST_PLAYBOOK, main_rule_of, playbook_naming
 from simulator.chain.alerts import account_named
 from simulator.chain.cases import Case
 from simulator.chain.chain import Chain, ChainFailed
@@ -123,26 +124,30 @@ def alerts_of_others(case: Case) -> list[Mapping[str, Any]]:
 
 
 def made_up_gathering(case: Case) -> Gathering:
-    """The incident of the correlated rule for a case on which no rule fires: its first host, all its time.
+    """The incident for a case on which no rule fires: its first host, all its time.
 
-    The first event that names a mailbox export request decides on host and account, else the first of all.
+    The first event that names what a playbook is about decides on playbook, host and account, else the first
+    event of all, for the playbook of the case's scenario.
     """
     rows = sorted(case.events, key=_time)
-    named = [
-        row for row in rows if "mailboxexportrequest" in str(row.get("TargetProcessCommandLine")).lower()
-    ]
+    named = [row for row in rows if playbook_naming(str(row.get("TargetProcessCommandLine")))]
     first = next((row for row in (*named, *rows) if _host(row)), rows[0])
     dns = case.tenant["organisation"]["dns"]
     host = full_host_name(_host(first), dns=dns)
     times = [_time(row) for row in rows if full_host_name(_host(row), dns=dns) == host]
     sighting = Sighting(
-        rule="correlated",
+        rule=main_rule_of(_playbook_of(case, first)),
         host=_host(first),
         start=min(times),
         end=max(times),
         accounts=_accounts(first),
     )
     return Gathering(host=host, sightings=(sighting,))
+
+
+def _playbook_of(case: Case, row: Mapping[str, Any]) -> str:
+    named = playbook_naming(str(row.get("TargetProcessCommandLine")))
+    return named or (BY_NAME[case.scenario].playbook if case.scenario in BY_NAME else FIRST_PLAYBOOK)
 
 
 def _accounts(row: Mapping[str, Any]) -> tuple[HitAccount, ...]:

@@ -13,18 +13,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from simulator.catalogues import search_keys
 from simulator.chain.problems import InputRefused, Problem, problems_of
 
 type Json = dict[str, Any]
 
-SEARCH_KEYS = {
-    "mailboxexportjobs": "JobName",
-    "ediscoverycases": "CaseId",
-    "mailboxexporthosts": "Fqdn",
-    "vipusers": "User Principal Name",
-    "terminatedemployees": "User Principal Name",
-    "highvalueassets": "Asset FQDN",
-}
+SEARCH_KEYS = search_keys()
 """Search key of each watchlist, by alias in lower case; another list is keyed by its first column."""
 
 

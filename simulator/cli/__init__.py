@@ -2,7 +2,9 @@
 
 import typer
 
+from simulator.cli.backtest import backtest
 from simulator.cli.demo import demo
+from simulator.cli.doctor import doctor
 from simulator.cli.generation import make_activity
 from simulator.cli.ingest import ingest
 from simulator.cli.listing import show_scenarios
@@ -27,5 +29,7 @@ app.command()(replay)
 app.command()(score)
 app.command()(ingest)
 app.command()(verify)
+app.command()(doctor)
+app.command()(backtest)
 app.command()(serve)
 app.command()(demo)

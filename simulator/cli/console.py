@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from playbooks.errors import PlaybookError
 from simulator.chain.chain import ChainFailed
@@ -24,6 +24,9 @@ _WIDTH = None if sys.stdout.isatty() else 120
 
 out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_SLOW = 2
+"""Steps a second, below which the rate is told for a minute."""
 
 BAD_ANSWER = 1
 BAD_INPUT = 2
@@ -73,13 +76,34 @@ def print_json(document: object) -> None:
     sys.stdout.flush()
 
 
+class Told(Protocol):
+    """Hears how many steps are done, and what is being done where that changes."""
+
+    def __call__(self, done: float, title: str | None = None) -> None:
+        """Shows it."""
+        ...
+
+
 @contextmanager
-def counter(title: str, *, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while it is a terminal; tell what is given how many steps are done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def counter(title: str, *, total: float, unit: str, begun: int = 0) -> Iterator[Told]:
+    """A bar with share, rate and time left on stderr, while that is a terminal.
+
+    `unit` names the steps, in the plural. Of those steps that were done before, `begun`, none counts for the
+    rate.
+    """
+    count = TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit)
+    rate = TextColumn("{task.fields[rate]}")
+    left = TimeRemainingColumn(elapsed_when_finished=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), count, rate, left)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        task = bar.add_task(title, total=total, completed=begun, rate="")
+
+        def tell(done: float, title: str | None = None) -> None:
+            bar.update(task, completed=done, description=title)
+            if speed := bar.tasks[0].speed:
+                bar.update(task, rate=f"{speed:,.0f}/s" if speed >= _SLOW else f"{speed * 60:,.0f}/min")
+
+        yield tell
 
 
 def _refuse(messages: list[str], *, document: list[dict[str, object]] | None) -> None:

@@ -1,16 +1,15 @@
 """`generate`: activity of a made-up organisation, with the truth about it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from playbooks.scenarios import Kind
+from simulator.catalogues import CATALOGUES
 from simulator.chain.problems import InputRefused, Problem
-from simulator.cli.console import AsJson, err, explained, out, print_json
+from simulator.cli.console import AsJson, counter, explained, out, print_json
 from simulator.errors import PlanError
 from simulator.generate import Summary
 from simulator.generate import generate as generate_folder
@@ -21,8 +20,8 @@ SETTLED_DAY = date(2025, 11, 17)
 
 _HELP = """Write a folder of activity: events.* (rows of ASimProcessEventLogs), truth.jsonl, tenant.json.
 
-The same arguments give the same bytes. --attacks and --benign take a number, or names of scenarios (see
-`list`) separated by commas.
+The same arguments give the same bytes. --attacks and --benign take a number, names of scenarios or playbooks
+(see `list`), or several of these separated by commas.
 
 Examples:
 
@@ -39,7 +38,8 @@ Examples:
     python -m simulator generate --out out/new --days 7 --end now
 
 All shards of a run, one after the other, are the run (each CSV file has its titles). With --partition each
-day (UTC) has a folder: events/day=2025-11-17/part-000.parquet. `replay` reads whole runs in one file.
+day (UTC) has a folder: events/day=2025-11-17/part-000.parquet. `replay`, `serve` and `ingest` read all of
+these, once every part of a run lies in one folder.
 """
 
 
@@ -103,10 +103,15 @@ make_activity.__doc__ = _HELP
 def make_folder(folder: Path, *, seed: int, choices: Choices) -> Summary:
     """Generates. Raises InputRefused where the plan cannot be carried out, or OSError."""
     try:
-        with _bar(Plan(seed=seed, **choices).events) as told:
+        with counter("generating", total=_rows_of(Plan(seed=seed, **choices)), unit="events") as told:
             return generate_folder(seed, out=folder, told=told, **choices)
     except PlanError as refused:
         raise InputRefused([Problem(file="generate", message=str(refused))]) from None
+
+
+def _rows_of(plan: Plan) -> int:
+    """About how many rows the plan's shard has."""
+    return plan.events // plan.piece.of
 
 
 def _read_end(text: str) -> datetime | None:
@@ -120,16 +125,15 @@ def _read_end(text: str) -> datetime | None:
         raise InputRefused([Problem(file="generate", message=message)]) from None
 
 
-@contextmanager
-def _bar(events: int) -> Iterator[Callable[[int], None]]:
-    """Share, rate and time left on stderr while it is a terminal."""
-    rate = TextColumn("{task.fields[rate]} rows/s")
-    columns = (TextColumn("generating"), BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("generating", total=events, rate="")
-        yield lambda done: bar.update(task, completed=done, rate=f"{bar.tasks[0].speed or 0:,.0f}")
-
-
 def make_day(folder: Path, *, seed: int) -> Summary:
     """The day that `demo` and `serve` show. Raises InputRefused or OSError."""
-    return make_folder(folder, seed=seed, choices=Choices(start=SETTLED_DAY))
+    shown = [scenario for catalogue in CATALOGUES.values() for scenario in catalogue.demonstrated]
+    attacks = [scenario.name for scenario in shown if scenario.kind is Kind.ATTACK]
+    honest = [scenario.name for scenario in shown if scenario.kind is not Kind.ATTACK]
+    plan = Plan(seed=seed)
+    choices = Choices(
+        start=SETTLED_DAY,
+        attacks=",".join([str(plan.attacks), *attacks]),
+        benign=",".join([str(plan.benign), *honest]),
+    )
+    return make_folder(folder, seed=seed, choices=choices)

@@ -100,11 +100,12 @@ def ingest(  # noqa: PLR0913 - one parameter an option
         if yes and not is_allowed:
             raise InputRefused([_not_allowed(target)])
         read = read_folder(folder)
-        planned = (
-            resume_run(read, target, run_id=resume)
-            if resume
-            else plan_run(read, target, ending=end, run_id=run_id)
-        )
+        with err.status("reading events"):
+            planned = (
+                resume_run(read, target, run_id=resume)
+                if resume
+                else plan_run(read, target, ending=end, run_id=run_id)
+            )
         _warn(planned, is_allowed=is_allowed)
         stopped = ""
         if yes:
@@ -131,8 +132,8 @@ def _send(folder: Folder, planned: Planned, *, place: Place, pace: Pace, local_t
         [journal.run.target.endpoint, *([place.logs] if place.customer_id else [])], local_token=local_token
     )
     err.print(f"run {journal.run.run_id}, journal {journal.path}", markup=False)
-    with counter("events", total=journal.run.events) as told:
-        told(journal.confirmed_rows)
+    begun = journal.confirmed_rows
+    with counter("sending", total=journal.run.events, unit="events", begun=begun) as told:
         try:
             asyncio.run(send_run(planned, folder.events, credential, place=place, pace=pace, told=told))
         except SendingStopped as failed:

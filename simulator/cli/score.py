@@ -81,7 +81,7 @@ score.__doc__ = _HELP
 async def _run(cases: list[Case], *, lines: IO[str] | None, kept: list[Scored]) -> list[CaseOutcome]:
     """Scores with a bar on stderr; each result is written as soon as it and those before it are known."""
     written = 0
-    with counter("cases", total=len(cases)) as done:
+    with counter("scoring", total=len(cases), unit="cases") as done:
 
         def tell(outcome: CaseOutcome) -> None:
             nonlocal written
@@ -111,8 +111,9 @@ def show_summary(outcomes: list[CaseOutcome]) -> None:
     for scenario, (closed, total) in _by_scenario(outcomes).items():
         out.print(f"  {scenario:<24} {closed} of {total}", markup=False)
     out.print(f"no verdict                 {counts.errors} (must be 0)")
-    out.print(f"attacks the seed rule saw  {counts.detected_seed} of {counts.attacks}")
-    out.print(f"the correlated rule saw    {counts.detected_correlated} of {counts.attacks}")
+    for place, (word, count) in enumerate(counts.detected.items()):
+        told = f"{'the' if place else 'attacks the'} {word} rule saw"
+        out.print(f"{told:<26} {count} of {counts.attacks}", markup=False)
 
 
 def tell_problems(outcomes: list[CaseOutcome]) -> None:

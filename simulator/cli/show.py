@@ -7,7 +7,8 @@ import typer
 from rich import box
 from rich.table import Table
 
-from playbooks.mailbox_export.scenarios import SCENARIOS, Expected, Scenario, Step
+from playbooks.scenarios import Expected, Scenario, Step
+from simulator.catalogues import BY_NAME
 from simulator.chain.problems import InputRefused, Problem
 from simulator.cli.console import AsJson, explained, out, print_json
 from simulator.report.techniques import technique_name, technique_page
@@ -42,10 +43,9 @@ show.__doc__ = _HELP
 
 
 def _named(name: str) -> Scenario:
-    by_name = {scenario.name: scenario for scenario in SCENARIOS}
-    if name in by_name:
-        return by_name[name]
-    near = get_close_matches(name, by_name, n=3)
+    if name in BY_NAME:
+        return BY_NAME[name]
+    near = get_close_matches(name, BY_NAME, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "`list` names them all"
     raise InputRefused([Problem(file="show", message=f"there is no scenario {name[:60]!r}; {hint}")])
 
@@ -53,7 +53,7 @@ def _named(name: str) -> Scenario:
 def _why(scenario: Scenario) -> str:
     """One sentence on why the verdict is right."""
     if scenario.expected is Expected.CLOSE:
-        return f"every export and removal is covered by {', '.join(scenario.scenarios)}"
+        return f"everything in it is covered by {', '.join(scenario.scenarios)}"
     reasons = ", ".join(scenario.reasons)
     return f"an escalation names at least {reasons}" if reasons else "nothing proves that it is approved"
 
@@ -61,6 +61,7 @@ def _why(scenario: Scenario) -> str:
 def _document(scenario: Scenario) -> dict[str, object]:
     return {
         "name": scenario.name,
+        "playbook": scenario.playbook,
         "title": scenario.title,
         "kind": scenario.kind,
         "expected": scenario.expected,
@@ -94,6 +95,7 @@ def _step(step: Step) -> dict[str, object]:
 
 def _print(scenario: Scenario) -> None:
     facts = [
+        ("playbook", scenario.playbook),
         ("kind", str(scenario.kind)),
         ("expected", f"{scenario.expected}: {_why(scenario)}"),
         ("seen by", ", ".join(scenario.seen_by) or "no rule: its incident is made to test the verdict"),

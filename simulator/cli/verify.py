@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 
+from simulator.catalogues import FIRST_PLAYBOOK, RULE_FILES, main_rule_of
 from simulator.chain.folder import Folder, read_folder
 from simulator.chain.problems import InputRefused, Problem
 from simulator.chain.results import score_document
@@ -71,8 +72,8 @@ def verify(  # noqa: PLR0913 - one parameter an option
     wait_minutes: Annotated[float, typer.Option(min=0, help="How long to wait for verdicts.")] = 180,
     every_seconds: Annotated[float, typer.Option(min=0.1, help="Time between two looks.")] = 60,
     rule: Annotated[
-        str, typer.Option(help="Which of the two rules the workspace runs: correlated or seed.")
-    ] = "correlated",
+        str, typer.Option(help=f"Which rule the workspace runs: {', '.join(RULE_FILES)}.")
+    ] = main_rule_of(FIRST_PLAYBOOK),
     rule_guid: Annotated[
         str, typer.Option(help="The rule's id there, where it is not ours.", show_default=False)
     ] = "",
@@ -114,8 +115,8 @@ def _check(workspace: str, rule: str) -> None:
     problems = []
     if not _WORKSPACE.fullmatch(workspace):
         problems.append(Problem(file="--workspace", message="must be /subscriptions/…/workspaces/NAME"))
-    if rule not in ("correlated", "seed"):
-        problems.append(Problem(file="--rule", message="must be correlated or seed"))
+    if rule not in RULE_FILES:
+        problems.append(Problem(file="--rule", message=f"must be one of {', '.join(RULE_FILES)}"))
     if problems:
         raise InputRefused(problems)
 
@@ -145,7 +146,7 @@ async def _verify(  # noqa: PLR0913 - what the options say
             rules=rules,
             wanted_rule=wanted,
         )
-        told = stack.enter_context(counter("verdicts", total=len(truths)))
+        told = stack.enter_context(counter("waiting", total=len(truths), unit="verdicts"))
         try:
             return await verifier.wait(
                 seconds=patience.seconds,

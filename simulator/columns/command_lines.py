@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from simulator.columns.chance import Numbers
 from simulator.columns.drawing import Batch
 from simulator.columns.fragments import Piece, filler_codes, padded, piece
+from simulator.columns.pieces import shelf
 from simulator.columns.repertoire import Repertoire
 from simulator.columns.writing import fillers, put
 
@@ -52,7 +53,7 @@ def command_lines(repertoire: Repertoire) -> CommandLines:
     befores = [Piece(letters=command.before.encode()) for command in repertoire.commands]
     folders = [Piece(letters=home.encode()) for home in homes]
     return CommandLines(
-        pieces=pa.array([one.letters for one in (*befores, *folders, *afters)], pa.binary()),
+        pieces=shelf([[one.letters for one in part] for part in (befores, folders, afters)]),
         commands=len(befores),
         folders=len(folders),
         homes=np.array([numbers[context.home] for context in repertoire.contexts], dtype=np.int64),

@@ -10,8 +10,8 @@ from itertools import accumulate, chain, cycle
 
 import numpy as np
 
-from playbooks.mailbox_export.scenarios import Source
-from playbooks.mailbox_export.scenarios.programs import Program
+from playbooks.scenarios import Source
+from playbooks.scenarios.programs import Program
 from simulator.activity.noise import HABITS, Habit, Who
 from simulator.activity.processes import parent_account, resident
 from simulator.activity.rows import ProcessStart, Row, Running, native_row

@@ -1,10 +1,8 @@
 """Files of lines: JSON lines and CSV."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BufferedWriter
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,10 @@ from simulator.columns.fragments import CSV, JSON, Encoding
 from simulator.columns.in_order import in_order
 from simulator.columns.known import Known
 from simulator.columns.lines import Lines, Typesetter
+from simulator.columns.long_file import LongFile
 from simulator.columns.typesetting import typesetter
 
 ENCODINGS = {"jsonl": JSON, "csv": CSV}
-
-_STRETCH = 1 << 26
 
 type Piece = bytes | memoryview
 
@@ -93,27 +90,14 @@ def write_text(
     )
     work = printer.page if threads == 1 else printer.finished
     written = 0
-    with path.open("wb") as file:
+    with LongFile(path) as file:
         file.write(_titles(encoding, background).encode())
         for page in in_order(work, batches, threads=threads):
-            begun = file.tell() // _STRETCH
-            file.writelines(page.pieces)
-            _give_back(file, range(begun, file.tell() // _STRETCH))
+            for piece in page.pieces:
+                file.write(piece)
             written += page.rows
             told(written)
     return written
-
-
-def _give_back(file: BufferedWriter, stretches: range) -> None:
-    """Tells the system that what lies a stretch before those just filled will not be read soon.
-
-    Gigabytes then pass through little cache, which took a third of the system's time in a trial, and other
-    programs keep theirs. The end of the file stays at hand.
-    """
-    if hasattr(os, "posix_fadvise"):
-        for stretch in stretches:
-            begin = max(0, stretch - 1) * _STRETCH
-            os.posix_fadvise(file.fileno(), begin, _STRETCH, os.POSIX_FADV_DONTNEED)
 
 
 def _titles(encoding: Encoding, background: Background) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from itertools import accumulate, chain
 
 import numpy as np
-import pyarrow as pa
 
 from simulator.columns.chance import Numbers
 from simulator.columns.drawing import PROCESS_IDS
@@ -18,6 +17,7 @@ from simulator.columns.fragments import (
     piece,
 )
 from simulator.columns.lines import Blanks, Typesetter
+from simulator.columns.pieces import shelf
 from simulator.columns.repertoire import GUID, TIME, UID, Repertoire
 
 _TIMES_IN_HEAD = 3
@@ -41,7 +41,7 @@ def typesetter(repertoire: Repertoire, encoding: Encoding) -> Typesetter:
     )
     pieces = list(chain.from_iterable(parts))
     return Typesetter(
-        pieces=pa.array([one.letters for one in pieces], pa.binary()),
+        pieces=shelf([[one.letters for one in part] for part in parts]),
         lengths=np.array([len(one.letters) for one in pieces], dtype=np.int32),
         firsts=tuple(accumulate(map(len, parts[:-1]), initial=0)),
         heads=_looked_up(heads, (one.head for one in frames)),

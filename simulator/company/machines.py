@@ -5,7 +5,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from random import Random
 
-from playbooks.mailbox_export.scenarios import Source
+from playbooks.scenarios import Source
 from simulator.company.accounts import DNS, Part, Person, guid
 
 # Networks set aside for documentation (RFC 5737).

@@ -6,6 +6,7 @@ from typing import Final
 
 import duckdb
 
+from simulator.event_sources import files_of
 from simulator.eventstore.errors import RowRefused
 from simulator.eventstore.tables import DUCKDB_TYPES, PROCESS_EVENTS, TABLES
 
@@ -14,34 +15,38 @@ _JSON_COLUMNS: Final = ", ".join(f"\"{name}\": '{DUCKDB_TYPES[kind]}'" for name,
 _READERS: Final = {
     ".jsonl": f"read_json(?, format='newline_delimited', columns={{{_JSON_COLUMNS}}})",
     ".csv": "read_csv(?, header=true, all_varchar=true)",
-    ".parquet": "read_parquet(?)",
+    ".parquet": "read_parquet(?, hive_partitioning=false)",
 }
 
 
-def load_file(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Adds the rows of a `.jsonl`, `.csv` or `.parquet` file to the process events; returns how many.
+def load_file(cursor: duckdb.DuckDBPyConnection, source: Path) -> int:
+    """Adds the rows of a source (see `simulator.event_sources`) to the process events; returns how many.
 
     What a file does not say is empty. Raises RowRefused for another kind of file, for a column that
     the table lacks (in JSON lines the first line is looked at) and for a value that does not fit.
     """
-    if path.suffix not in _READERS:
-        raise RowRefused(f"{path.name}: events are read from {', '.join(_READERS)} files.")
-    try:
-        given = _given_columns(cursor, path)
-        if unknown := sorted(set(given) - _COLUMNS.keys()):
-            raise RowRefused(f"{path.name}: {PROCESS_EVENTS} has no column {', '.join(unknown)}.")
-        return _insert(cursor, path, given)
-    except (duckdb.Error, json.JSONDecodeError) as error:
-        raise RowRefused(f"{path.name} does not fit {PROCESS_EVENTS}: {error}") from error
+    added = 0
+    for path in files_of(source):
+        if path.suffix not in _READERS:
+            raise RowRefused(f"{path.name}: events are read from {', '.join(_READERS)} files.")
+        try:
+            added += _insert(cursor, path, _given_columns(cursor, path))
+        except (duckdb.Error, json.JSONDecodeError) as error:
+            raise RowRefused(f"{path.name} does not fit {PROCESS_EVENTS}: {error}") from error
+    return added
 
 
 def _given_columns(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     if path.suffix == ".jsonl":
         with path.open(encoding="utf-8") as lines:
             first = json.loads(next(lines, "{}"))
-        return [*_COLUMNS, *(first.keys() - _COLUMNS.keys())]
-    cursor.execute(f"FROM {_READERS[path.suffix]} LIMIT 0", [str(path)])
-    return [column[0] for column in cursor.description or ()]
+        given = [*_COLUMNS, *(first.keys() - _COLUMNS.keys())]
+    else:
+        cursor.execute(f"FROM {_READERS[path.suffix]} LIMIT 0", [str(path)])
+        given = [column[0] for column in cursor.description or ()]
+    if unknown := sorted(set(given) - _COLUMNS.keys()):
+        raise RowRefused(f"{path.name}: {PROCESS_EVENTS} has no column {', '.join(unknown)}.")
+    return given
 
 
 def _insert(cursor: duckdb.DuckDBPyConnection, path: Path, given: list[str]) -> int:

@@ -16,6 +16,8 @@ _COMMENT: Final = r"//[^\n]*"
 _FENCED: Final = r"[hH]?(?:```.*?```|~~~.*?~~~)"
 _VERBATIM: Final = r"[hH]?@(?:'(?:[^'\n\r]|'')*'|\"(?:[^\"\n\r]|\"\")*\")"
 _QUOTED: Final = r"[hH]?(?:'(?:[^'\\\n\r]|\\.)*'|\"(?:[^\"\\\n\r]|\\.)*\")"
+STRING: Final = rf"(?:{_VERBATIM}|{_QUOTED})"
+"""A string on one line, as a pattern."""
 _WORD: Final = r"[A-Za-z_]\w*"
 _TOKEN: Final = re.compile(
     rf"(?P<comment>{_COMMENT})|(?P<fenced>{_FENCED})|(?P<verbatim>{_VERBATIM})|(?P<quoted>{_QUOTED})"
@@ -28,7 +30,7 @@ _ESCAPE: Final = re.compile(
     re.DOTALL,
 )
 _CONTROLS: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_WRITTEN: Final = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\0": r"\0"}
+_WRITTEN: Final = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\0": r"\000"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,24 @@
 """The store itself: tables in DuckDB, questions in KQL."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import batched, count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 import duckdb
+import pyarrow as pa
 from duckdb_kql.translate import CLOCK_SLOT
 
-from simulator.eventstore.binding import BoundQuery, Value, bind, unbound
+from simulator.eventstore.binding import BoundQuery, bind, unbound
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.event_files import load_file
+from simulator.eventstore.held import HeldRows
+from simulator.eventstore.kept_plans import KeptPlans
 from simulator.eventstore.rows import read_row, written
 from simulator.eventstore.tables import (
     ALERTS,
@@ -26,11 +29,13 @@ from simulator.eventstore.tables import (
     TABLES,
     kusto_name,
 )
+from simulator.eventstore.terms import term_values
 from simulator.eventstore.translation import COLUMN_NAMES, Translation, translate
 
 type Timespan = tuple[datetime, datetime]
 
 _BATCH: Final = 5_000
+_MOST_HELD: Final = 20_000
 _ITEMS: Final = UUID("6d1a7c9e-52b1-4f0e-8f0b-3c0a1f6f2b11")
 
 
@@ -50,8 +55,10 @@ class QueryTable:
 class EventStore:
     """Process events, alerts and incidents of one workspace, in memory or in a DuckDB file.
 
-    Any thread may query while another writes: each call works on a cursor of its own, which DuckDB
-    isolates; writes wait for each other under a lock. A query sees whole batches of rows only.
+    Any thread may query while another writes. Up to 20,000 rows in memory are held in this process and
+    asked through kept plans, one query at a time; beyond that, for a file of events or a store in a file,
+    rows lie in DuckDB's tables, where each call works on a cursor of its own, which DuckDB isolates.
+    Writes wait for each other under a lock. A query sees whole batches of rows only.
     Nothing here is awaitable: a server calls it directly (a query takes some milliseconds) or from
     a worker thread.
     """
@@ -61,20 +68,30 @@ class EventStore:
         self._connection = duckdb.connect(str(path) if path else ":memory:")
         self._writing = threading.Lock()
         self._numbers = count()
+        self._held = HeldRows()
+        self._kept = KeptPlans(self._connection.cursor(), self._held)
+        self._in_memory = path is None
+        self._holds = False
         # Parsing the SQL of the rule takes DuckDB 60 ms; a parsed statement may be run any number of times.
         self._parsed = lru_cache(maxsize=512)(self._parse)
         for definition in DEFINITIONS:
             self._connection.execute(definition)
+        self._hold(self._in_memory)
 
     def close(self) -> None:
         """Closes the database; a store in memory is gone then."""
+        self._kept.close()
         self._connection.close()
 
     def clear(self) -> None:
         """Empties every table."""
-        with self._writing, self._connection.cursor() as cursor:
-            for table in TABLES:
-                cursor.execute(f'TRUNCATE "{table}"')
+        with self._writing:
+            self._held.clear()
+            if not self._holds:
+                with self._connection.cursor() as cursor:
+                    for table in TABLES:
+                        cursor.execute(f'TRUNCATE "{table}"')
+                self._hold(self._in_memory)
 
     def add_process_events(self, rows: Iterable[Mapping[str, object]]) -> int:
         """Adds native rows of ASimProcessEventLogs and returns how many; a missing cell is empty.
@@ -92,13 +109,33 @@ class EventStore:
         """Adds rows of SecurityIncident: one for each change of an incident, as the service writes."""
         return self._add(INCIDENTS, rows)
 
-    def load_process_events(self, path: Path) -> int:
-        """Adds a whole `.jsonl`, `.csv` or `.parquet` file of native rows; returns how many.
+    def load_process_events(self, source: Path) -> int:
+        """Adds a source of native rows, see `simulator.event_sources`; returns how many.
 
         Raises RowRefused where the file's columns or values do not fit.
         """
         with self._writing, self._connection.cursor() as cursor:
-            return load_file(cursor, path)
+            self._spill(cursor)
+            return load_file(cursor, source)
+
+    def process_events(self, *, after: datetime, until: datetime) -> pa.Table:
+        """The process events of a span of time, `until` included, as a table of native columns."""
+        span = [_naive(after), _naive(until)]
+        with self._writing, self._connection.cursor() as cursor:
+            self._spill(cursor)
+            return cursor.sql(
+                f'FROM "{PROCESS_EVENTS}" WHERE TimeGenerated > ? AND TimeGenerated <= ?', params=span
+            ).to_arrow_table()
+
+    def add_process_table(self, rows: pa.Table) -> None:
+        """Adds what `process_events` of another store gave."""
+        if self._holds and len(self._held) + rows.num_rows <= _MOST_HELD:
+            self.add_process_events(rows.to_pylist())
+            return
+        with self._writing, self._connection.cursor() as cursor:
+            self._spill(cursor)
+            cursor.register("rows_of_another", rows)
+            cursor.execute(f'INSERT INTO "{PROCESS_EVENTS}" BY NAME FROM rows_of_another')
 
     def query(self, kql: str, *, now: datetime | None = None, timespan: Timespan | None = None) -> QueryTable:
         """Answers a KQL query as Log Analytics would.
@@ -119,25 +156,35 @@ class EventStore:
         self, query: BoundQuery, *, now: datetime | None = None, timespan: Timespan | None = None
     ) -> QueryTable:
         plan = translate(query.text)
-        values = {plan.slots[name]: value for name, value in query.values.items() if name in plan.slots}
-        return self._run(plan, values, now or datetime.now(UTC), timespan)
-
-    def _run(
-        self, plan: Translation, values: dict[str, Value], now: datetime, timespan: Timespan | None
-    ) -> QueryTable:
-        values = {**values, CLOCK_SLOT: now} if plan.reads_clock else values
-        sql = plan.sql
+        values: dict[str, object] = {
+            plan.slots[name]: _naive(value) for name, value in query.values.items() if name in plan.slots
+        }
+        for slot in plan.terms:
+            values |= term_values(slot, str(values[slot]))
+        if plan.reads_clock:
+            values[CLOCK_SLOT] = _naive(now or datetime.now(UTC))
         if timespan and plan.tables:
-            sql = _within_timespan(sql, plan.tables)
-            values = {**values, "span_start": timespan[0], "span_end": timespan[1]}
+            values |= {"span_start": _naive(timespan[0]), "span_end": _naive(timespan[1])}
+        return self._run(plan, values)
+
+    def _run(self, plan: Translation, values: dict[str, object]) -> QueryTable:
+        """`values` has the bounds `span_start` and `span_end` where the query has a timespan."""
+        try:
+            with self._writing:
+                if self._holds:
+                    return _table(*self._kept.answer(plan, values, within="span_start" in values))
+            return self._ask_tables(plan, values)
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            raise QueryError("SemanticError", _first_line(error)) from error
+        except duckdb.Error as error:
+            raise QueryError("QueryFailed", _first_line(error)) from error
+
+    def _ask_tables(self, plan: Translation, values: dict[str, object]) -> QueryTable:
+        sql = _within_timespan(plan.sql, plan.tables) if "span_start" in values else plan.sql
+        statement = self._parsed(sql)
         with self._connection.cursor() as cursor:
-            try:
-                cursor.execute(self._parsed(sql), {name: _naive(value) for name, value in values.items()})
-                return _table(cursor)
-            except (duckdb.BinderException, duckdb.CatalogException) as error:
-                raise QueryError("SemanticError", _first_line(error)) from error
-            except duckdb.Error as error:
-                raise QueryError("QueryFailed", _first_line(error)) from error
+            cursor.execute(statement, {name: values[name] for name in statement.named_parameters})
+            return _table(list(cursor.description or ()), cursor.fetchall())
 
     def _parse(self, sql: str) -> duckdb.Statement:
         with self._connection.cursor() as cursor:
@@ -147,16 +194,37 @@ class EventStore:
         added = 0
         for batch in batched(rows, _BATCH, strict=False):
             cells = [read_row(table, added + place, row) for place, row in enumerate(batch, start=1)]
-            with self._writing, self._connection.cursor() as cursor:
-                _insert(cursor, table, cells)
+            with self._writing:
+                self._put(table, cells)
             added += len(cells)
         return added
+
+    def _put(self, table: str, cells: list[dict[str, object]]) -> None:
+        if self._holds and len(self._held) + len(cells) <= _MOST_HELD:
+            self._held.add(table, cells)
+            return
+        with self._connection.cursor() as cursor:
+            self._spill(cursor)
+            _insert(cursor, table, cells)
+
+    def _hold(self, holds: bool) -> None:  # noqa: FBT001 - a state, not an option
+        """Rows are held, or lie in tables; a few rows are answered faster by one thread."""
+        self._holds = holds
+        self._connection.execute("SET threads = 1" if holds else "RESET threads")
+
+    def _spill(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """From now on rows lie in tables, those that were held among them."""
+        self._hold(False)  # noqa: FBT003
+        for table in TABLES:
+            for batch in batched(self._held.of(table), _BATCH, strict=False):
+                _insert(cursor, table, batch)
+        self._held.clear()
 
     def _item_id(self) -> str:
         return str(uuid5(_ITEMS, str(next(self._numbers))))
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, object]]) -> None:
+def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
     """One statement for all rows; only columns that some row fills are named."""
     kinds = TABLES[table]
     used = [column for column in kinds if any(column in row for row in rows)]
@@ -178,15 +246,13 @@ def _within_timespan(sql: str, tables: Iterable[str]) -> str:
     return f"WITH {scoped}, {sql[5:]}" if sql.startswith("WITH ") else f"WITH {scoped} {sql}"
 
 
-def _table(cursor: duckdb.DuckDBPyConnection) -> QueryTable:
-    columns = tuple((name, kusto_name(kind)) for name, kind, *_ in cursor.description or ())
+def _table(description: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> QueryTable:
+    columns = tuple((name, kusto_name(kind)) for name, kind, *_ in description)
     kinds = [kind for _, kind in columns]
-    return QueryTable(columns=columns, rows=list(_rows(cursor, kinds)))
-
-
-def _rows(cursor: duckdb.DuckDBPyConnection, kinds: list[str]) -> Iterator[list[object]]:
-    for row in cursor.fetchall():
-        yield [written(value, kind) for value, kind in zip(row, kinds, strict=True)]
+    return QueryTable(
+        columns=columns,
+        rows=[[written(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows],
+    )
 
 
 def _naive(value: object) -> object:

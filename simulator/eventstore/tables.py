@@ -11,6 +11,8 @@ from typing import Final
 
 from duckdb_kql.types import kusto_type
 
+from simulator.eventstore.terms import HAS_TERM
+
 type Columns = MappingProxyType[str, str]
 
 DUCKDB_TYPES: Final = MappingProxyType(
@@ -108,25 +110,33 @@ TABLES: Final = MappingProxyType(
 
 # The parser sets EventStartTime where EventEndTime was missing: it tests the wrong column.
 # Created and terminated processes both come through, since nothing gives it an event type.
-PARSER_VIEW: Final = """
-    SELECT * REPLACE (
-        CASE WHEN EventEndTime IS NULL THEN TimeGenerated ELSE EventStartTime END AS EventStartTime,
-        coalesce(EventEndTime, TimeGenerated) AS EventEndTime),
-        'ProcessEvent' AS EventSchema,
-        _ItemId AS EventUid,
-        coalesce(nullif(DvcFQDN, ''), nullif(DvcHostname, ''), nullif(DvcIpAddr, ''),
-                 nullif(DvcId, ''), _ResourceId) AS Dvc,
-        TargetUsername AS "User",
-        TargetProcessName AS Process,
-        TargetProcessCommandLine AS CommandLine,
-        coalesce(nullif(TargetProcessSHA512, ''), nullif(TargetProcessSHA256, ''),
-                 nullif(TargetProcessMD5, ''), nullif(TargetProcessSHA1, ''),
-                 TargetProcessIMPHASH) AS Hash,
-        CASE WHEN TargetProcessSHA512 <> '' THEN 'SHA512' WHEN TargetProcessSHA256 <> '' THEN 'SHA256'
-             WHEN TargetProcessMD5 <> '' THEN 'MD5' WHEN TargetProcessSHA1 <> '' THEN 'SHA'
-             WHEN TargetProcessIMPHASH <> '' THEN 'IMPHASH' ELSE '' END AS HashType
-    FROM main."ASimProcessEventLogs"
-"""
+PARSED: Final = MappingProxyType(
+    {
+        "EventStartTime": "CASE WHEN EventEndTime IS NULL THEN TimeGenerated ELSE EventStartTime END",
+        "EventEndTime": "coalesce(EventEndTime, TimeGenerated)",
+        "EventSchema": "'ProcessEvent'",
+        "EventUid": "_ItemId",
+        "Dvc": "coalesce(nullif(DvcFQDN, ''), nullif(DvcHostname, ''), nullif(DvcIpAddr, ''),"
+        " nullif(DvcId, ''), _ResourceId)",
+        "User": "TargetUsername",
+        "Process": "TargetProcessName",
+        "CommandLine": "TargetProcessCommandLine",
+        "Hash": "coalesce(nullif(TargetProcessSHA512, ''), nullif(TargetProcessSHA256, ''),"
+        " nullif(TargetProcessMD5, ''), nullif(TargetProcessSHA1, ''), TargetProcessIMPHASH)",
+        "HashType": "CASE WHEN TargetProcessSHA512 <> '' THEN 'SHA512' WHEN TargetProcessSHA256 <> '' THEN"
+        " 'SHA256' WHEN TargetProcessMD5 <> '' THEN 'MD5' WHEN TargetProcessSHA1 <> '' THEN 'SHA'"
+        " WHEN TargetProcessIMPHASH <> '' THEN 'IMPHASH' ELSE '' END",
+    }
+)
+"""What the parsers compute, as SQL over the native columns."""
+
+
+def _parser_view() -> str:
+    """All native columns, with those that the parsers compute in their place or after them."""
+    native = TABLES[PROCESS_EVENTS]
+    cells = {name: f'"{name}"' for name in native} | dict(PARSED)
+    listed = ", ".join(f'{cell} AS "{name}"' for name, cell in cells.items())
+    return f'SELECT {listed} FROM main."{PROCESS_EVENTS}"'  # noqa: S608 - our own column names
 
 
 def _table(name: str, columns: Columns) -> str:
@@ -142,11 +152,10 @@ def _table(name: str, columns: Columns) -> str:
 # text and stops on bad input. It calls this name, so a macro of that name mends both.
 _DECODER: Final = "CREATE OR REPLACE MACRO from_base64(x) AS TRY(decode(system.main.from_base64(x)))"
 
-# `has` becomes a pattern with classes of all letters and digits, and DuckDB compiles every pattern at
-# every run: 7 ms a term. A wider pattern without them rules out, a narrower one of ASCII rules in,
-# and only text where a letter beyond ASCII decides meets the full one (made to differ by row, so
-# that it is not compiled for nothing). The answer is the same, since a narrower class never matches
-# more.
+# A constant `has` becomes a pattern with classes of all letters and digits, and DuckDB compiles every
+# pattern at every run: 7 ms a term. A wider pattern without them rules out, a narrower one of ASCII rules
+# in, and only text where a letter beyond ASCII decides meets the full one (made to differ by row, so that
+# it is not compiled for nothing). The answer is the same, since a narrower class never matches more.
 _MATCHER: Final = r"""
     CREATE OR REPLACE MACRO regexp_matches(s, p) AS CASE
         WHEN s IS NULL OR p IS NULL THEN NULL
@@ -164,8 +173,9 @@ DEFINITIONS: Final = (
     "SET GLOBAL TimeZone = 'UTC'",
     _DECODER,
     _MATCHER,
+    HAS_TERM,
     *(_table(name, columns) for name, columns in TABLES.items()),
-    *(f'CREATE OR REPLACE VIEW "{parser}" AS {PARSER_VIEW}' for parser in PARSERS),
+    *(f'CREATE OR REPLACE VIEW "{parser}" AS {_parser_view()}' for parser in PARSERS),
 )
 
 

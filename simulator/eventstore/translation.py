@@ -26,8 +26,12 @@ from duckdb_kql.translate import to_sql as render
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.literals import Token, text_of, tokens
 from simulator.eventstore.tables import PARSERS, PROCESS_EVENTS, TABLES
+from simulator.eventstore.terms import with_terms
 
 _REORDER: Final = re.compile(r"\s*project-reorder\s+(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*")
+_MATERIALIZE: Final = re.compile(r"\blet\s+([A-Za-z_]\w*)\s*=\s*materialize\s*\(")
+_QUOTED: Final = re.compile(r'"(\w+)"')
+_WHOLE_ROWS: Final = re.compile(r"\bDISTINCT\s+\*|\b(?:EXCEPT|INTERSECT|COLUMNS)\b")
 _DEPTHS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _PARSER_COLUMNS: Final = (
     "EventSchema",
@@ -49,12 +53,20 @@ _SPELLINGS: Final = MappingProxyType({column.casefold(): column for column in CO
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """SQL for a query: the tables it reads, its parameters' slots by name, and its clock's slot."""
+    """SQL for a query: the tables it reads, its parameters' slots by name, and whether it reads the clock.
+
+    `terms` are parameters whose values are words to look for.
+    `names` are all the names in it and of its answer, columns among them; `every_column` says that its
+    answer may depend on a column that it does not name.
+    """
 
     sql: str
     tables: frozenset[str]
     slots: MappingProxyType[str, str]
+    terms: frozenset[str]
     reads_clock: bool
+    names: frozenset[str]
+    every_column: bool
 
 
 @lru_cache(maxsize=1024)
@@ -81,7 +93,23 @@ def _translated(kql: str) -> Translation:
         sql = render(query, SCHEMA)
     bind_parameters(query.parameters, {})
     slots = {parameter.name: parameter.slot for parameter in query.parameters if parameter.slot in sql.slots}
-    return Translation(sql=str(sql), tables=tables, slots=MappingProxyType(slots), reads_clock=active.used)
+    text, terms = with_terms(_materialized(kql, str(sql)))
+    return Translation(
+        sql=text,
+        tables=tables,
+        slots=MappingProxyType(slots),
+        terms=terms,
+        reads_clock=active.used,
+        names=frozenset(_QUOTED.findall(text)) | frozenset(output_columns(query, SCHEMA)),
+        every_column=bool(_WHOLE_ROWS.search(text)),
+    )
+
+
+def _materialized(kql: str, sql: str) -> str:
+    """The SQL with each `let x = materialize(…)` made once, as the text asks; duckdb-kql drops the word."""
+    for name in _MATERIALIZE.findall(kql):
+        sql = re.sub(rf'("_l\d+_{name}") AS \(', r"\1 AS MATERIALIZED (", sql, count=1)
+    return sql
 
 
 def _nodes(value: Any) -> Iterator[Any]:

@@ -7,16 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from simulator.chain.problems import InputRefused, Problem
+from simulator.event_sources import read_rows
 from simulator.ingest.shifting import shifted
 
 MOST_BYTES = 1_000_000
 """One call, unpacked: the service takes 1 MB, counted before and after compression."""
 RUN_ID = "simulationRunId"
 ROW_NUMBER = "simulationRow"
-_FETCHED = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,26 +77,6 @@ def cut_batches(
         yield Batch(first=first, rows=tuple(kept))
 
 
-def read_rows(source: Path) -> Iterator[dict[str, Any]]:
-    """Every row of an event file (.jsonl, .csv, .parquet) or a folder of Parquet files, in order, streamed.
-
-    Raises InputRefused with the line where a line is no JSON object.
-    """
-    if source.suffix == ".jsonl":
-        yield from _json_rows(source)
-        return
-    given, reader = str(source), "read_parquet(?)"
-    if source.is_dir():
-        given, reader = str(source / "**" / "*.parquet"), "read_parquet(?, union_by_name=true)"
-    elif source.suffix == ".csv":
-        reader = "read_csv(?, header=true, all_varchar=true)"
-    with duckdb.connect() as connection:
-        cursor = connection.execute(f"FROM {reader}", [given])
-        names = [column[0] for column in cursor.description or ()]
-        while fetched := cursor.fetchmany(_FETCHED):
-            yield from (dict(zip(names, row, strict=True)) for row in fetched)
-
-
 def span_of(source: Path) -> tuple[int, str, str]:
     """How many events a source holds, and the first and last TimeGenerated as written.
 
@@ -114,19 +92,6 @@ def span_of(source: Path) -> tuple[int, str, str]:
     if not count:
         raise InputRefused([Problem(file=str(source), message="holds no event")])
     return count, first, last
-
-
-def _json_rows(source: Path) -> Iterator[dict[str, Any]]:
-    with source.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                message = f"is not JSON: {error.msg}"
-                raise InputRefused([Problem(file=str(source), line=number, message=message)]) from None
-            if not isinstance(row, dict):
-                raise InputRefused([Problem(file=str(source), line=number, message="is no JSON object")])
-            yield row
 
 
 def as_text(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A data collection endpoint on this machine, strict to the Logs Ingestion API (2023-01-01), for tests.
+"""A data collection endpoint on this machine, strict to the Logs Ingestion API (2023-01-01).
 
 `POST /dataCollectionRules/{rule}/streams/{stream}?api-version=2023-01-01` with a bearer token, a JSON array
 of objects, packed with gzip or not, of at most 1 MB before and after packing; 204 without a body when the
@@ -16,8 +16,9 @@ from aiohttp import web
 
 from simulator.asim import COLUMNS
 from simulator.workspace import Fault, FaultBoard, FaultKind
+from simulator.workspace.exchanges import tell
 from simulator.workspace.model import TOKEN
-from simulator.workspace.wire import read_time
+from simulator.workspace.wire import Answer, WireRequest, read_time
 
 LOOPBACK = "127.0.0.1"
 MOST_BYTES = 1 << 20
@@ -55,13 +56,15 @@ class LocalEndpoint:
     the rows are kept, `lost` after it.
     """
 
-    def __init__(self, store: Rows, *, rule_id: str, stream: str, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, store: Rows, *, rule_id: str, stream: str, most_bytes: int = MOST_BYTES, port: int = 0
+    ) -> None:
         self.faults = FaultBoard()
         self.calls: list[int] = []
         self._store = store
         self._path = f"/dataCollectionRules/{rule_id}/streams/{stream}"
         self._most_bytes = most_bytes
-        self._port = 0
+        self._port = port
         self._runner: web.AppRunner | None = None
 
     @property
@@ -70,7 +73,7 @@ class LocalEndpoint:
         return f"http://{LOOPBACK}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        """Listens on a free port. Raises OSError."""
+        """Listens on its port, or a free one for 0. Raises OSError."""
         # aiohttp unpacks gzip by itself; here the packed size counts too.
         app = web.Application(client_max_size=16 << 20)
         app.router.add_route("*", "/{path:.*}", self._take)
@@ -78,7 +81,7 @@ class LocalEndpoint:
             app, access_log=None, handle_signals=False, shutdown_timeout=0.5, auto_decompress=False
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, 0).start()
+        await web.TCPSite(self._runner, LOOPBACK, self._port).start()
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -92,6 +95,12 @@ class LocalEndpoint:
         self.calls.append(0)
         path = request.path
         fault = self.faults.take("ingest", request.method, target=path, template=path, number=number)
+        response = self._answer(request, body, fault)
+        _tell(request, body, response, fault)
+        return response
+
+    def _answer(self, request: web.Request, body: bytes, fault: Fault | None) -> web.Response:
+        number = len(self.calls)
         try:
             if fault is not None and fault.kind is FaultKind.RESET:
                 return _broken(request)
@@ -142,6 +151,18 @@ class LocalEndpoint:
         if not all(read_time(str(row.get("TimeGenerated"))) for row in rows):
             raise _Refusal(400, "InvalidContent", "A row has no TimeGenerated.")
         return rows
+
+
+def _tell(request: web.Request, body: bytes, response: web.Response, fault: Fault | None) -> None:
+    wire = WireRequest(
+        method=request.method,
+        path=request.rel_url.raw_path,
+        query=dict(request.query),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+    )
+    answer = Answer(status=response.status, body=json.loads(response.text) if response.text else None)
+    tell("ingest", wire, answer, fault=fault.kind if fault else None)
 
 
 def _strike(fault: Fault | None) -> None:

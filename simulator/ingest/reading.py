@@ -128,7 +128,7 @@ class Reading:
         json: Json | None = None,
     ) -> Json:
         query = dict(params or {})
-        if audience == self._place.arm and "api-version=" not in url:
+        if url.startswith(self._insights("")) and "api-version=" not in url:
             query["api-version"] = _VERSION
         try:
             token = await self._credential.get_token(f"{audience}/.default")

@@ -13,6 +13,7 @@ import aiohttp
 
 from simulator.chain.folder import Folder
 from simulator.chain.problems import InputRefused, Problem
+from simulator.event_sources import files_of
 from simulator.ingest.batches import span_of
 from simulator.ingest.credentials import Credential
 from simulator.ingest.journal import Journal, Range, Run, journal_path, read_journal
@@ -127,8 +128,7 @@ async def send_run(
 
 
 def _size(source: Path) -> int:
-    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
-    return sum(file.stat().st_size for file in files)
+    return sum(file.stat().st_size for file in files_of(source))
 
 
 def shift_words(shift: timedelta) -> str:

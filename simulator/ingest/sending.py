@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulator.ingest.batches import MOST_BYTES, Batch, as_text, cut_batches, marked, read_rows
+from simulator.event_sources import read_rows
+from simulator.ingest.batches import MOST_BYTES, Batch, as_text, cut_batches, marked
 from simulator.ingest.journal import Journal, Range
 from simulator.ingest.reading import Arrivals, ReadingFailed
 from simulator.ingest.uploading import Fate, Upload

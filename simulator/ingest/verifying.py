@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from simulator.catalogues import FIRST_PLAYBOOK, RULE_FILES, main_rule_of
 from simulator.chain.alerts import account_named
 from simulator.chain.grouping import MARGIN, Gathering, Sighting, full_host_name
 from simulator.chain.record import last_record, read_record
@@ -14,7 +15,7 @@ from simulator.ingest.journal import Run
 from simulator.ingest.reading import Arrivals, Json, Reading, ReadingFailed
 from simulator.ingest.verified import Found, Verified, fits, moved
 from simulator.report.truths import FullTruth
-from simulator.rules import CORRELATED_RULE, SEED_RULE, load_rule
+from simulator.rules import load_rule
 
 
 class Verifier:
@@ -31,13 +32,13 @@ class Verifier:
         *,
         dns: str,
         rules: Mapping[str, str],
-        wanted_rule: str = "correlated",
+        wanted_rule: str = main_rule_of(FIRST_PLAYBOOK),
     ) -> None:
         self._reading = reading
         self._run = run
         self._truths = tuple(moved(truth, run.shift) for truth in truths)
         self._dns = dns
-        own = {load_rule(SEED_RULE).id: "seed", load_rule(CORRELATED_RULE).id: "correlated"}
+        own = {load_rule(rule.path).id: word for word, rule in RULE_FILES.items()}
         self._rules = {**own, **rules}
         self._wanted_rule = wanted_rule
         self._known: dict[str, tuple[str, Found | None]] = {}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
+from simulator.catalogues import MAIN_RULES
 from simulator.chain.cases import Case
 from simulator.chain.folder import Folder
 from simulator.chain.grouping import Gathering
@@ -54,8 +55,8 @@ def story_of(
     gathering: Gathering, left: Left, *, activities: tuple[Activity, ...], events: Sequence[EventLine]
 ) -> Story:
     """An incident as a story; `events` are all that lie on its host around its time."""
-    # The seed rule knows the clock hour alone; where another rule saw it too, that one's times are told.
-    told = [one for one in gathering.sightings if one.rule != "seed"] or gathering.sightings
+    # A hunting query knows the clock hour alone; where an analytics rule saw it too, its times are told.
+    told = [one for one in gathering.sightings if one.rule in MAIN_RULES] or gathering.sightings
     return Story(
         host=gathering.host,
         start=min(one.start for one in told),

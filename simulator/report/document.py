@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from simulator.catalogues import BY_NAME, FIRST_PLAYBOOK, MAIN_RULES, RULE_FILES
 from simulator.chain.results import CaseOutcome, Outcome, summarize
 from simulator.report.story import Activity, Report, Story
 from simulator.report.techniques import technique_name, technique_page
 
 type Json = dict[str, object]
 
-RULES = ("seed", "correlated")
 GROUPS = {
     "attack": ("attacks", "escalate"),
     "ambiguous": ("ambiguous", "escalate"),
@@ -30,7 +30,7 @@ def report_document(report: Report) -> Json:
         "notes": list(report.notes),
         "summary": {**summarize(report.outcomes).document, **report.figures},
         "matrix": _matrix(report),
-        "rules": [_rule(rule, report) for rule in RULES],
+        "rules": [_rule(rule, report) for rule in _rules(report)],
         "techniques": technique_rows(report),
         "incidents": [_incident(number, story) for number, story in enumerate(stories, start=1)],
     }
@@ -40,16 +40,31 @@ def technique_rows(report: Report) -> list[Json]:
     """Each technique of the attacks, with how many attacks used it and how many of these were seen."""
     attacks = [(case, report.activities[case.id]) for case in _attacks(report)]
     used = sorted({technique for _, activity in attacks for technique in activity.techniques})
-    return [_technique(one, [case for case, a in attacks if one in a.techniques]) for one in used]
+    rules = _rules(report)
+    return [
+        _technique(one, [case for case, a in attacks if one in a.techniques], rules=rules) for one in used
+    ]
 
 
-def _technique(technique: str, cases: Sequence[CaseOutcome]) -> Json:
+def _rules(report: Report) -> list[str]:
+    """The rules of each playbook that an attack of the report is for."""
+    there = {_playbook_of(case) for case in _attacks(report)} or {FIRST_PLAYBOOK}
+    return [word for word, rule in RULE_FILES.items() if rule.playbook in there]
+
+
+def _playbook_of(case: CaseOutcome) -> str:
+    """A case with a scenario of its own is for the first playbook."""
+    return BY_NAME[case.scenario].playbook if case.scenario in BY_NAME else FIRST_PLAYBOOK
+
+
+def _technique(technique: str, cases: Sequence[CaseOutcome], *, rules: Sequence[str]) -> Json:
     return {
         "id": technique,
         "name": technique_name(technique),
         "page": technique_page(technique),
         "attacks": len(cases),
-        "seen": {rule: sum(rule in case.rules for case in cases) for rule in RULES},
+        "seen": {rule: sum(rule in case.rules for case in cases) for rule in rules},
+        "detected": sum(not MAIN_RULES.isdisjoint(case.rules) for case in cases),
         "unseen": sum(not case.rules for case in cases),
         "closed": sum(case.outcome is Outcome.CLOSED for case in cases),
     }
@@ -80,8 +95,8 @@ def _matrix(report: Report) -> list[Json]:
 
 
 def _rule(rule: str, report: Report) -> Json:
-    """What a rule saw of the attacks, and each one that it missed."""
-    attacks = _attacks(report)
+    """What a rule saw of the attacks that its playbook is for, and each one that it missed."""
+    attacks = [case for case in _attacks(report) if _playbook_of(case) == RULE_FILES[rule].playbook]
     return {
         "rule": rule,
         "attacks": len(attacks),

@@ -1,4 +1,4 @@
-"""The events of a generated folder that belong on time lines: those the truth names, and export commands."""
+"""The events of a folder that belong on time lines: those the truth names, and what playbooks are about."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from simulator.catalogues import NAMED
+from simulator.event_sources import files_of
 from simulator.eventstore import RowRefused
 from simulator.report.story import EventLine
 
@@ -39,16 +41,21 @@ def event_line(row: Mapping[str, object], *, known: bool = False) -> EventLine:
 
 
 def telling_events(source: Path, uids: Sequence[str]) -> tuple[EventLine, ...]:
-    """The events with these EventOriginalUid, and those whose command line names an export request, by time.
+    """The events with these EventOriginalUid, and those whose command line is about a playbook, by time.
 
-    `source` is a file of events, or a folder of Parquet files. Memory is bounded by what is found. Raises
-    RowRefused where it cannot be read.
+    `source` is as `simulator.event_sources` has it. Memory is bounded by what is found. Raises RowRefused
+    where it cannot be read.
     """
     wanted = frozenset(uids)
     try:
         with duckdb.connect() as connection:
-            statement, given = _statement(connection, source)
-            rows = connection.execute(statement, [str(given), list(wanted)]).fetchall()
+            rows = [
+                row
+                for file in files_of(source)
+                for row in connection.execute(
+                    _statement(connection, file), [str(file), list(wanted)]
+                ).fetchall()
+            ]
     except duckdb.Error as error:
         raise RowRefused(f"{source}: {str(error).partition('\n')[0]}") from error
     lines = (dict(zip(_COLUMNS, row, strict=True)) for row in rows)
@@ -64,16 +71,14 @@ def between(
     return tuple(e for e in events if e.host in (host, short) and start <= e.time <= end)
 
 
-def _statement(connection: duckdb.DuckDBPyConnection, source: Path) -> tuple[str, Path]:
-    if source.is_dir():
-        reader, source = "read_parquet(?, union_by_name=true)", source / "**" / "*.parquet"
-    elif source.suffix == ".jsonl":
+def _statement(connection: duckdb.DuckDBPyConnection, source: Path) -> str:
+    if source.suffix == ".jsonl":
         typed = ", ".join(f"{name}: 'VARCHAR'" for name in _COLUMNS)
         reader = f"read_json(?, format='newline_delimited', columns={{{typed}}})"
     elif source.suffix == ".csv":
         reader = "read_csv(?, header=true, all_varchar=true)"
     else:
-        reader = "read_parquet(?)"
+        reader = "read_parquet(?, hive_partitioning=false)"
     there = [
         column[0] for column in connection.execute(f"FROM {reader} LIMIT 0", [str(source)]).description or ()
     ]
@@ -81,5 +86,5 @@ def _statement(connection: duckdb.DuckDBPyConnection, source: Path) -> tuple[str
         f"CAST({name} AS VARCHAR) AS {name}" if name in there else f"'' AS {name}" for name in _COLUMNS
     )
     wanted = "EventOriginalUid IN (SELECT unnest(?::VARCHAR[]))"
-    named = "contains(lower(TargetProcessCommandLine), 'mailboxexportrequest')"
-    return f"FROM (SELECT {cells} FROM {reader}) WHERE {wanted} OR {named}", source  # noqa: S608 - our own names
+    named = " OR ".join(f"contains(lower(TargetProcessCommandLine), '{term}')" for term in NAMED)
+    return f"FROM (SELECT {cells} FROM {reader}) WHERE {wanted} OR {named}"  # noqa: S608 - our own names

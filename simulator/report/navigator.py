@@ -38,15 +38,15 @@ def navigator_layer(report: Report) -> Json:
 
 
 def _technique(row: Json) -> Json:
-    attacks, seen = row["attacks"], row["seen"]
-    if not isinstance(attacks, int) or not isinstance(seen, dict):
+    attacks, seen, detected = row["attacks"], row["seen"], row["detected"]
+    if not (isinstance(attacks, int) and isinstance(seen, dict) and isinstance(detected, int)):
         raise TypeError("a technique row holds a count of attacks and counts by rule")
     counts = {"attacks": attacks, **{f"seen by {rule}": n for rule, n in seen.items()}}
     counts |= {"seen by no rule": row["unseen"], "closed": row["closed"]}
     return {
         "techniqueID": row["id"],
-        "score": round(100 * seen["correlated"] / attacks),
-        "comment": f"{seen['correlated']} of {attacks} attacks detected by the correlated rule",
+        "score": round(100 * detected / attacks),
+        "comment": f"{detected} of {attacks} attacks detected by an analytics rule",
         "enabled": True,
         "metadata": [{"name": name, "value": str(count)} for name, count in counts.items()],
         "links": [{"label": "attack.mitre.org", "url": row["page"]}],

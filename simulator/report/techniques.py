@@ -2,6 +2,8 @@
 
 from types import MappingProxyType
 
+from simulator.catalogues import CATALOGUES
+
 NAMES = MappingProxyType(
     {
         "T1021.002": "Remote Services: SMB/Windows Admin Shares",
@@ -28,8 +30,9 @@ NAMES = MappingProxyType(
 
 
 def technique_name(technique: str) -> str:
-    """The technique's name, or nothing for one that is not known here."""
-    return NAMES.get(technique, "")
+    """The technique's name, here or in a playbook's catalogue; nothing for one that is known nowhere."""
+    known = (NAMES, *(catalogue.techniques for catalogue in CATALOGUES.values()))
+    return next((names[technique] for names in known if technique in names), "")
 
 
 def technique_page(technique: str) -> str:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from playbooks.mailbox_export.scenarios import SCENARIOS
+from simulator.catalogues import BY_NAME, FIRST_PLAYBOOK, RULE_FILES, main_rule_of
 from simulator.chain.folder import Truth, read_truths
 from simulator.report.story import Activity
-from simulator.rules import CORRELATED_RULE, load_rule
-
-_TECHNIQUES = {scenario.name: scenario.techniques for scenario in SCENARIOS}
+from simulator.rules import load_rule
 
 
 class FullTruth(Truth):
@@ -40,6 +38,7 @@ def read_full_truths(folder: Path) -> tuple[FullTruth, ...]:
 
 def techniques_of(scenario: str, label: str) -> tuple[str, ...]:
     """The techniques of a case: its scenario's where that is one of ours, else an attack's are the rule's."""
-    if scenario in _TECHNIQUES:
-        return _TECHNIQUES[scenario]
-    return load_rule(CORRELATED_RULE).techniques if label == "attack" else ()
+    if scenario in BY_NAME:
+        return BY_NAME[scenario].techniques
+    main = RULE_FILES[main_rule_of(FIRST_PLAYBOOK)]
+    return load_rule(main.path).techniques if label == "attack" else ()

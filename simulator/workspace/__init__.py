@@ -24,6 +24,7 @@ The kinds of faults and their members are those of `faults.FaultKind` and `fault
 
 from simulator.workspace.faults import Fault, FaultBoard, FaultKind
 from simulator.workspace.local import LocalWorkspace
+from simulator.workspace.lockstep import Lockstep
 from simulator.workspace.model import AlertSpec, Call, EventStore, QueryTable
 from simulator.workspace.wire import Refusal
 
@@ -35,6 +36,7 @@ __all__ = [
     "FaultBoard",
     "FaultKind",
     "LocalWorkspace",
+    "Lockstep",
     "QueryTable",
     "Refusal",
 ]

@@ -1,10 +1,11 @@
-"""Azure Resource Manager: SecurityInsights 2025-09-01 of one workspace; incidents, and watchlists to read."""
+"""Azure Resource Manager: SecurityInsights 2025-09-01 of one workspace; lists and rules to read."""
 
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from simulator.workspace import rules
 from simulator.workspace.admission import admit_bearer
+from simulator.workspace.content import Content, ContentOperations, version_of
 from simulator.workspace.entities import entity_resources
 from simulator.workspace.incidents import Incidents
 from simulator.workspace.model import AUTOMATION, RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
@@ -45,6 +46,7 @@ class Arm:
         *,
         incidents: Callable[[], Incidents],
         watchlists: Callable[[], Watchlists],
+        content: Callable[[], Content],
         link: Callable[[], str],
         page_size: int = 50,
         watchlist_page_size: int = 100,
@@ -57,6 +59,8 @@ class Arm:
         self.routes = Routes()
         for method, path, endpoint in self._operations():
             self.routes.add(method, f"{ROOT}/{path}", endpoint)
+        for method, path, endpoint in ContentOperations(content, link=link, page_size=page_size).operations():
+            self.routes.add(method, path, endpoint)
 
     def _operations(self) -> list[tuple[str, str, Endpoint]]:
         one = "incidents/{incident}"
@@ -82,7 +86,7 @@ class Arm:
     def admit(self, request: WireRequest) -> None:
         """Token, api-version, and our subscription, group and workspace; in ARM's own order."""
         admit_bearer(request, missing="AuthenticationFailed", wrong="InvalidAuthenticationToken")
-        _check_version(request.query)
+        _check_version(request.query, version_of(request.path, API_VERSION))
         _check_scope(request.params)
 
     def error(self, refusal: Refusal) -> Answer:
@@ -116,7 +120,8 @@ class Arm:
             return self._create(name, body, given)
         record = self._incidents().find(name)
         _check_etag(body, record.etag, name)
-        self._incidents().replace(record, rules.checked_incident(given), by=AUTOMATION["name"])
+        written = rules.with_label_types(rules.checked_incident(given), record.written["labels"])
+        self._incidents().replace(record, written, by=AUTOMATION["name"])
         return Answer(status=200, body=incident_resource(record))
 
     def _create(self, name: str, body: Json, given: Json) -> Answer:
@@ -205,18 +210,18 @@ class Arm:
         return Answer(status=200, body={"value": page.items, **link})
 
 
-def _check_version(query: Mapping[str, str]) -> None:
+def _check_version(query: Mapping[str, str], expected: str) -> None:
     version = query.get("api-version")
     if not version:
         message = "The api-version query parameter (?api-version=) is required for all requests."
         raise Refusal(400, "MissingApiVersionParameter", message)
-    if version != API_VERSION:
-        message = f"The api-version '{version[:20]}' is invalid. The local workspace plays '{API_VERSION}'."
+    if version != expected:
+        message = f"The api-version '{version[:20]}' is invalid. The local workspace plays '{expected}'."
         raise Refusal(400, "InvalidApiVersionParameter", message)
 
 
 def _check_scope(params: Mapping[str, str]) -> None:
-    subscription, group, workspace = params["subscription"], params["group"], params["workspace"]
+    subscription, group = params["subscription"], params["group"]
     try:
         UUID(subscription)
     except ValueError as error:
@@ -224,6 +229,9 @@ def _check_scope(params: Mapping[str, str]) -> None:
         raise Refusal(400, "InvalidSubscriptionId", message) from error
     if subscription.lower() != SUBSCRIPTION:
         raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+    if "workspace" not in params:
+        return
+    workspace = params["workspace"]
     if group.lower() != RESOURCE_GROUP:
         raise Refusal(404, "ResourceGroupNotFound", f"Resource group '{group[:90]}' could not be found.")
     if workspace.lower() != WORKSPACE:

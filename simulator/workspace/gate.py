@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 
 from simulator.workspace.admission import has_token
+from simulator.workspace.exchanges import tell
 from simulator.workspace.faults import BEFORE_SERVICE, Fault, FaultBoard, FaultKind, answer_instead, reshape
 from simulator.workspace.model import Call
 from simulator.workspace.wire import Answer, Delivery, Refusal, Service, WireRequest
@@ -36,6 +37,7 @@ class Gate:
         self._flush = flush
         self._edits: dict[int, list[Edit]] = {}
         self._number = 0
+        self.pause: Callable[[], Awaitable[None]] | None = None
 
     def serve(self, services: Sequence[Service]) -> None:
         """Names the services behind the gate."""
@@ -63,6 +65,8 @@ class Gate:
         for edit in self._edits.pop(number, ()):
             if inspect.isawaitable(done := edit()):
                 await done
+        if self.pause is not None and not inner:
+            await self.pause()
         name = next(
             (service for root, service in _ROOTS.items() if request.path.lower().startswith(root)), ""
         )
@@ -70,6 +74,7 @@ class Gate:
         template = service.routes.template(request) if service else request.path
         fault = self.faults.take(name, request.method, target=request.path, template=template, number=number)
         answer = await self._faulty(service, request, fault)
+        tell(name, request, answer, fault=fault.kind if fault else None)
         seen = answer.status if answer.delivery is Delivery.WHOLE else 0
         self._note(request, number=number, service=name, template=template, status=seen, inner=inner)
         return answer

@@ -10,6 +10,7 @@ from simulator.workspace.wire import Answer, Delivery, Endpoint, Json, Refusal, 
 type Dispatch = Callable[[WireRequest], Awaitable[Answer]]
 
 _MOST_REQUESTS = 20
+_INHERITED = ("authorization", "user-agent")
 
 
 class Batch(GraphPart):
@@ -84,7 +85,7 @@ def _part_request(outer: WireRequest, part: Json) -> WireRequest:
         method=part["method"].upper(),
         path=f"/v1.0{path}",
         query=parse_query(query),
-        headers={"authorization": outer.headers.get("authorization", ""), **headers},
+        headers={**{name: outer.headers.get(name, "") for name in _INHERITED}, **headers},
         body=json.dumps(part["body"]).encode() if "body" in part else b"",
     )
 

@@ -1,7 +1,8 @@
-"""Microsoft Graph v1.0 `security`: the same incidents as the Defender portal sees them.
+"""Microsoft Graph v1.0 `security`: incidents of a workspace that is in the Defender portal.
 
-No etag, no comment id of the caller's, no task. PATCH changes the given properties alone. The id is the
-incident's number as text.
+No etag, no comment id of the caller's, no task, no delete. PATCH changes the given properties alone, of them
+`customTags` as a whole, and classification, determination and resolving comment stay when an incident is
+opened again. Newer members of enumerations are answered only to whom asks for them.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,9 +10,10 @@ from typing import Any
 
 from simulator.workspace import rules
 from simulator.workspace.graph import GraphPart, GraphSource
+from simulator.workspace.graph_alerts import alert_id_of, alert_resource
 from simulator.workspace.incidents import Incidents
 from simulator.workspace.listing import Listing, select
-from simulator.workspace.model import AUTOMATION, TENANT_ID, AlertSpec
+from simulator.workspace.model import AUTOMATION, TENANT_ID
 from simulator.workspace.records import IncidentRecord
 from simulator.workspace.wire import Answer, Endpoint, Json, Refusal, WireRequest, wire_time, words
 
@@ -22,12 +24,7 @@ _CLASSIFICATIONS = {
     "FalsePositive": "falsePositive",
     "BenignPositive": "informationalExpectedActivity",
 }
-_CHOICES = {
-    "status": _STATUSES,
-    "classification": _CLASSIFICATIONS,
-    "severity": {severity: severity.lower() for severity in rules.SEVERITIES},
-}
-_RENAMED = {"displayName": "title", "resolvingComment": "classificationComment", "description": "description"}
+_CHOICES = {"status": _STATUSES, "severity": {severity: severity.lower() for severity in rules.SEVERITIES}}
 _REASONS = {
     "TruePositive": "SuspiciousActivity",
     "FalsePositive": "InaccurateData",
@@ -40,8 +37,16 @@ _DETERMINATIONS = frozenset(
     confirmedActivity lineOfBusinessApplication"""
     )
 )
+_TEXTS = {"displayName": "title", "description": "description"}
+_KEPT_TEXTS = {"resolvingComment": "classificationComment", "summary": "summary"}
+_KNOWN = words(
+    """assignedTo classification comments createdDateTime customTags description determination displayName
+    id incidentWebUrl lastModifiedBy lastUpdateDateTime priorityScore redirectIncidentId resolvingComment
+    severity status summary systemTags tenantId"""
+)
 _INCIDENTS = Listing(
     type_name="security.incident",
+    known=frozenset(_KNOWN),
     plain=words("assignedTo classification createdDateTime determination lastUpdateDateTime severity status"),
     expandable=["alerts"],
     page=50,
@@ -70,65 +75,98 @@ class SecurityIncidents(GraphPart):
         ]
 
     async def _list(self, request: WireRequest) -> Answer:
-        return self.page(request, [_incident(record) for record in self._incidents().all()], _INCIDENTS)
+        shown = [_incident(record, request) for record in self._incidents().all() if record.in_portal]
+        return self.page(request, shown, _INCIDENTS)
 
     async def _get(self, request: WireRequest) -> Answer:
-        return Answer(status=200, body=select(_incident(self._record(request)), request.query, _INCIDENTS))
+        shown = _incident(self._record(request), request)
+        return Answer(status=200, body=select(shown, request.query, _INCIDENTS))
 
     async def _patch(self, request: WireRequest) -> Answer:
         record = self._record(request)
-        given = request.json_object()
-        written = rules.checked_incident(_patched(record, given))
-        record.determination = given.get("determination", record.determination)
-        self._incidents().replace(record, written, by=AUTOMATION["name"])
-        return Answer(status=200, body=select(_incident(record), {}, _INCIDENTS))
+        if record.redirected_to:
+            raise rules.bad("The incident is redirected to another one and cannot be updated.")
+        written, kept = _patched(record, request.json_object())
+        record.kept = kept
+        self._incidents().replace(record, rules.checked_incident(written), by=AUTOMATION["name"])
+        return Answer(status=200, body=select(_incident(record, request), {}, _INCIDENTS))
 
     async def _post_comment(self, request: WireRequest) -> Answer:
         record = self._record(request)
         body = request.json_object()
-        if str(body.get("@odata.type", "")).removeprefix("#") != _COMMENT_TYPE:
-            raise rules.bad(f"'@odata.type' must be {_COMMENT_TYPE}.")
-        message = rules.checked_comment({"message": body.get("comment")})
+        if set(body) != {"@odata.type", "comment"} or _type_of(body) != _COMMENT_TYPE:
+            raise rules.bad(f"A comment is '@odata.type' {_COMMENT_TYPE} and 'comment', and nothing else.")
+        message = rules.checked_comment({"message": body["comment"]})
         self._incidents().add_comment(record, message, AUTOMATION)
         return Answer(status=200, body={"value": _comments(record)})
 
     async def _alert(self, request: WireRequest) -> Answer:
-        record, alert = self._incidents().of_alert(request.params["id"])
-        return Answer(status=200, body=select(_alert(record, alert), request.query, _ALERTS))
+        for record in self._incidents().all():
+            for alert in record.alerts:
+                if record.in_portal and alert_id_of(alert) == request.params["id"].lower():
+                    shown = alert_resource(record, alert, whole_enums=_asks_for_all(request))
+                    return Answer(status=200, body=select(shown, request.query, _ALERTS))
+        raise Refusal(404, "NotFound", f"Alert '{request.params['id'][:64]}' was not found.")
 
     def _record(self, request: WireRequest) -> IncidentRecord:
         for record in self._incidents().all():
-            if str(record.number) == request.params["id"]:
+            if record.in_portal and record.provider_id == request.params["id"]:
                 return record
         raise Refusal(404, "NotFound", f"Incident '{request.params['id'][:20]}' was not found.")
 
 
-def _patched(record: IncidentRecord, given: Json) -> Json:
-    """The record's writable properties with those that the PATCH names. Raises Refusal 400 for others."""
-    written = dict(record.written)
+def _asks_for_all(request: WireRequest) -> bool:
+    return "include-unknown-enum-members" in request.headers.get("prefer", "").lower()
+
+
+def _type_of(body: Json) -> str:
+    return str(body["@odata.type"]).removeprefix("#")
+
+
+def _patched(record: IncidentRecord, given: Json) -> tuple[Json, Json]:
+    """What Sentinel and what Graph alone hold after a PATCH. Raises Refusal 400 for what it does not take."""
+    written, kept = dict(record.written), dict(record.kept)
     for name, value in given.items():
-        written |= _written_as(name, value)
-    if written["status"] != "Closed":
-        return written | {"classification": None, "classificationReason": None, "classificationComment": None}
-    classification = written["classification"] or "Undetermined"
-    return written | {"classification": classification, "classificationReason": _REASONS.get(classification)}
+        if name in ("classification", "determination", *_KEPT_TEXTS):
+            kept |= _kept_as(name, value)
+        else:
+            written |= _written_as(name, value)
+    closing = dict.fromkeys(("classification", "classificationReason", "classificationComment"))
+    if written["status"] == "Closed":
+        classification = kept.get("classification") or "Undetermined"
+        closing["classification"] = classification
+        closing["classificationReason"] = _REASONS.get(classification)
+        closing["classificationComment"] = kept.get("classificationComment") or None
+    return written | closing, kept
+
+
+def _kept_as(name: str, value: Any) -> Json:
+    if name == "classification":
+        return {name: _back(_CLASSIFICATIONS, name, value)}
+    if name == "determination" and value in _DETERMINATIONS:
+        return {name: value}
+    if name in _KEPT_TEXTS and isinstance(value, str):
+        return {_KEPT_TEXTS[name]: value}
+    raise _not_taken(name)
 
 
 def _written_as(name: str, value: Any) -> Json:
     if name in _CHOICES:
         return {name: _back(_CHOICES[name], name, value)}
-    if name in _RENAMED:
-        return {_RENAMED[name]: value}
-    match name:
-        case "assignedTo":
-            return {"owner": {"userPrincipalName": value, "assignedTo": value}}
-        case "customTags" if isinstance(value, list):
+    if name in _TEXTS and isinstance(value, str):
+        return {_TEXTS[name]: value}
+    match name, value:
+        case "assignedTo", str() | None:
+            return {"owner": {"userPrincipalName": value, "assignedTo": value} if value else None}
+        case "customTags", list() if all(isinstance(tag, str) and tag.strip() for tag in value):
             return {"labels": [{"labelName": tag, "labelType": "User"} for tag in value]}
-        case "determination" if value in _DETERMINATIONS:
+        case "@odata.type", "#microsoft.graph.security.incident":
             return {}
-        case "@odata.type":
-            return {}
-    raise rules.bad(f"The property '{name[:50]}' cannot be updated, or its value is not valid.")
+    raise _not_taken(name)
+
+
+def _not_taken(name: str) -> Refusal:
+    return rules.bad(f"The property '{name[:50]}' cannot be updated, or its value is not valid.")
 
 
 def _back(names: Mapping[str, str], name: str, value: Any) -> str:
@@ -138,28 +176,31 @@ def _back(names: Mapping[str, str], name: str, value: Any) -> str:
     raise rules.bad(f"'{name}' must be one of {', '.join(names.values())}.")
 
 
-def _incident(record: IncidentRecord) -> Json:
-    written = record.written
-    labels = written["labels"]
+def _incident(record: IncidentRecord, request: WireRequest) -> Json:
+    written, whole_enums = record.written, _asks_for_all(request)
+    labels, kept = written["labels"], record.kept
+    number = record.provider_id
     return {
-        "id": str(record.number),
+        "id": number,
         "tenantId": TENANT_ID,
         "displayName": written["title"],
-        "status": _STATUSES[written["status"]],
+        "description": written["description"],
+        "status": "redirected" if record.redirected_to else _STATUSES[written["status"]],
         "severity": written["severity"].lower(),
-        "classification": _CLASSIFICATIONS.get(written["classification"] or "Undetermined"),
-        "determination": record.determination,
+        "classification": _CLASSIFICATIONS[kept.get("classification") or "Undetermined"],
+        "determination": kept.get("determination") or "unknown",
         "assignedTo": written["owner"].get("userPrincipalName"),
         "customTags": [label["labelName"] for label in labels if label["labelType"] == "User"],
         "systemTags": [label["labelName"] for label in labels if label["labelType"] == "AutoAssigned"],
         "createdDateTime": wire_time(record.created),
         "lastUpdateDateTime": wire_time(record.modified),
         "lastModifiedBy": record.modified_by,
-        "incidentWebUrl": f"https://security.microsoft.com/incidents/{record.number}?tid={TENANT_ID}",
-        "redirectIncidentId": None,
-        "resolvingComment": written["classificationComment"],
+        "incidentWebUrl": f"https://security.microsoft.com/incidents/{number}?tid={TENANT_ID}",
+        "redirectIncidentId": record.redirected_to or None,
+        "resolvingComment": kept.get("classificationComment"),
+        "summary": kept.get("summary"),
         "comments": _comments(record),
-        "alerts": [_alert(record, alert) for alert in record.alerts],
+        "alerts": [alert_resource(record, alert, whole_enums=whole_enums) for alert in record.alerts],
     }
 
 
@@ -173,25 +214,3 @@ def _comments(record: IncidentRecord) -> list[Json]:
         }
         for comment in record.comments.values()
     ]
-
-
-def _alert(record: IncidentRecord, alert: AlertSpec) -> Json:
-    return {
-        "id": alert.system_alert_id,
-        "incidentId": str(record.number),
-        "tenantId": TENANT_ID,
-        "providerAlertId": alert.system_alert_id,
-        "detectorId": alert.detector_id or alert.rule_id,
-        "title": alert.display_name,
-        "severity": alert.severity.lower(),
-        "status": "new",
-        "serviceSource": "microsoftSentinel" if alert.rule_id else "microsoftDefenderForEndpoint",
-        "detectionSource": "scheduledAlerts" if alert.rule_id else "microsoftDefenderForEndpoint",
-        "productName": alert.product_name,
-        "mitreTechniques": list(alert.techniques),
-        "createdDateTime": wire_time(alert.time_generated or alert.end),
-        "firstActivityDateTime": wire_time(alert.start),
-        "lastActivityDateTime": wire_time(alert.end),
-        "customDetails": {name: ", ".join(values) for name, values in alert.custom_details.items()},
-        "evidence": [],
-    }

@@ -17,8 +17,9 @@ from simulator.workspace.wire import Json, Refusal, wire_time
 class Incidents:
     """All incidents, by name (GUID in lower case)."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, in_portal: bool = False) -> None:
         self._clock = clock
+        self._in_portal = in_portal
         self._records: dict[str, IncidentRecord] = {}
         self._writes = 0
         self._numbers = 0
@@ -38,6 +39,7 @@ class Incidents:
             etag="",
             created=created,
             modified=created,
+            in_portal=self._in_portal,
             written=rules.checked_incident(_with_activity(given, alerts)),
         )
         self._records[record.name] = record
@@ -85,10 +87,21 @@ class Incidents:
         """The whole writable record anew."""
         if written["status"] == "Closed":
             record.closed = record.closed or self._clock()
+            record.kept |= {name: written[name] for name in ("classification", "classificationComment")}
         else:
             record.closed = None
         record.written = written
         self.touch(record, by=by)
+
+    def redirect(self, record: IncidentRecord, target: IncidentRecord) -> None:
+        """Correlation moves everything of the incident into another one."""
+        for alert in record.alerts:
+            self.add_alert(target, alert)
+        record.alerts, record.redirected_to = [], target.provider_id
+        label = {"labelName": "Redirected", "labelType": "AutoAssigned"}
+        closed = {"status": "Closed", "classification": "Undetermined", "classificationReason": None}
+        labels = [*record.written["labels"], label]
+        self.replace(record, record.written | closed | {"labels": labels}, by="Microsoft XDR")
 
     def put_comment(self, record: IncidentRecord, comment_id: str, message: str, author: Json) -> Json:
         """A comment under that id, new or changed. Raises Refusal 400 where the incident is full."""

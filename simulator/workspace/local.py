@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
 from simulator.workspace import rules
 from simulator.workspace.arm import Arm
+from simulator.workspace.content import Content
 from simulator.workspace.control import Control, whole_incident
 from simulator.workspace.directory import Directory
 from simulator.workspace.faults import FaultBoard
@@ -43,9 +45,10 @@ def _utc_now() -> datetime:
 class LocalWorkspace:
     """ARM SecurityInsights, Microsoft Graph, Log Analytics query and tokens on one port of 127.0.0.1.
 
-    `tenant` is a tenant document, `store` holds the log tables. `clock` is what the services take for
-    now (also KQL's `now()`); set it any time. `page_sizes` shrinks pages: `incidents` (also comments and
-    tasks), `watchlists`, and `rows` for the most rows of a query.
+    `tenant` is a tenant document, `store` holds the log tables. Where the tenant's setting `incidents` is
+    `graph`, the workspace is in the Defender portal, and Microsoft Graph has its incidents. `clock` is what
+    the services take for now (also KQL's `now()`); set it any time. `page_sizes` shrinks pages: `incidents`
+    (also comments and tasks), `watchlists`, and `rows` for the most rows of a query. With `tls` it is https.
 
         async with LocalWorkspace(tenant, store) as workspace: ...
     """
@@ -63,6 +66,7 @@ class LocalWorkspace:
         port: int = 0,
         clock: Callable[[], datetime] = _utc_now,
         page_sizes: Mapping[str, int] | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
         self.clock = clock
         self.faults = FaultBoard()
@@ -72,12 +76,14 @@ class LocalWorkspace:
         self._gate = Gate(foreign=self._foreign, flush=self._flush, faults=self.faults)
         self._gate.serve([*self._services(page_sizes or {}), Login(), ManagedIdentity()])
         control = Control(gate=self._gate, incidents=lambda: self._incidents, store=store, edit=self._edit)
-        self._server = Server(self._gate, control.answer, port=port)
+        self._server = Server(self._gate, control.answer, port=port, now=self._now, tls=tls)
 
     def _fill(self, tenant: Mapping[str, Any]) -> None:
         self._directory = Directory(tenant)
         self._watchlists = Watchlists(tenant)
-        self._incidents = Incidents(self._now)
+        self._content: Content | None = None
+        in_portal = (tenant.get("settings") or {}).get("incidents") == "graph"
+        self._incidents = Incidents(self._now, in_portal=in_portal)
 
     def _now(self) -> datetime:
         return self.clock()
@@ -86,6 +92,7 @@ class LocalWorkspace:
         arm = Arm(
             incidents=lambda: self._incidents,
             watchlists=lambda: self._watchlists,
+            content=lambda: self.content,
             link=lambda: self.base_url,
             page_size=sizes.get("incidents", 50),
             watchlist_page_size=sizes.get("watchlists", 100),
@@ -107,6 +114,13 @@ class LocalWorkspace:
     ) -> None:
         """Stops listening; hanging answers are let go."""
         await self._server.stop()
+
+    @property
+    def content(self) -> Content:
+        """What is deployed there: rules, automation rules, Logic Apps; edit it to plant a mistake."""
+        if self._content is None:
+            self._content = Content.deployed()
+        return self._content
 
     @property
     def base_url(self) -> str:
@@ -142,6 +156,10 @@ class LocalWorkspace:
     def calls(self) -> list[Call]:
         """Every call since the start or the last reset, by number."""
         return sorted(self._gate.calls, key=lambda call: call.number)
+
+    def pause_before_calls(self, pause: Callable[[], Awaitable[None]] | None) -> None:
+        """Has every call wait for `pause` before it is served; a batch waits once for all its parts."""
+        self._gate.pause = pause
 
     def before_call(self, number: int, edit: Edit) -> None:
         """Has `edit`, a function or coroutine function, run just before the call of that number (from 1)."""
@@ -197,6 +215,11 @@ class LocalWorkspace:
         comment_id = self._incidents.add_comment(record, rules.checked_comment({"message": message}), ANALYST)
         self._log(*self._incidents.drain())
         return comment_id
+
+    def redirect_incident(self, incident_name: str, into: str) -> None:
+        """The Defender portal's correlation merges the first incident into the second."""
+        self._incidents.redirect(self._incidents.find(incident_name), self._incidents.find(into))
+        self._log(*self._incidents.drain())
 
     def delete_incident(self, incident_name: str) -> None:
         """A person deletes the incident. Raises Refusal 404."""

@@ -13,6 +13,7 @@ from simulator.workspace.entities import alert_type, extended_properties, table_
 from simulator.workspace.model import CUSTOMER_ID, INSIGHTS_ID, RESOURCE_GROUP, SUBSCRIPTION, AlertSpec
 from simulator.workspace.wire import Json, read_time
 
+_AHEAD = 3000
 PORTAL = "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident"
 
 
@@ -28,7 +29,11 @@ class IncidentRecord:
     written: Json
     closed: datetime | None = None
     modified_by: str = ""
-    determination: str | None = None
+    in_portal: bool = False
+    """Whether the Defender portal has it: its number in Microsoft Graph is then another one than here."""
+    kept: Json = field(default_factory=dict)
+    """What Microsoft Graph keeps when an incident is opened again, and Sentinel does not."""
+    redirected_to: str = ""
     alerts: list[AlertSpec] = field(default_factory=list)
     comments: dict[str, Json] = field(default_factory=dict)
     tasks: dict[str, Json] = field(default_factory=dict)
@@ -37,6 +42,16 @@ class IncidentRecord:
     def id(self) -> str:
         """ARM id, with the capital segment that the service answers."""
         return f"{INSIGHTS_ID}/Incidents/{self.name}"
+
+    @property
+    def provider(self) -> str:
+        """Who made it."""
+        return "Microsoft XDR" if self.in_portal else "Azure Sentinel"
+
+    @property
+    def provider_id(self) -> str:
+        """Its number there; the two portals count apart."""
+        return str(self.number + _AHEAD if self.in_portal else self.number)
 
     @property
     def url(self) -> str:
@@ -79,8 +94,8 @@ def incident_row(record: IncidentRecord) -> Json:
         "ClassificationComment": written["classificationComment"] or "",
         "ClassificationReason": written["classificationReason"] or "",
         "Owner": written["owner"],
-        "ProviderName": "Azure Sentinel",
-        "ProviderIncidentId": str(record.number),
+        "ProviderName": record.provider,
+        "ProviderIncidentId": record.provider_id,
         "FirstActivityTime": _moment(written["firstActivityTimeUtc"]),
         "LastActivityTime": _moment(written["lastActivityTimeUtc"]),
         "FirstModifiedTime": record.created,

@@ -29,8 +29,8 @@ def incident_resource(record: IncidentRecord) -> Json:
             "lastModifiedTimeUtc": wire_time(record.modified),
             "incidentNumber": record.number,
             "incidentUrl": record.url,
-            "providerName": "Azure Sentinel",
-            "providerIncidentId": str(record.number),
+            "providerName": record.provider,
+            "providerIncidentId": record.provider_id,
             "relatedAnalyticRuleIds": [f"{INSIGHTS_ID}/alertRules/{rule_id}" for rule_id in record.rule_ids],
             "additionalData": {
                 "alertsCount": len(record.alerts),
@@ -38,7 +38,6 @@ def incident_resource(record: IncidentRecord) -> Json:
                 "commentsCount": len(record.comments),
                 "alertProductNames": record.product_names,
                 "tactics": record.tactics,
-                "techniques": record.techniques,
             },
         },
     }
@@ -86,6 +85,7 @@ def incident_trigger(record: IncidentRecord, *, event: str) -> Json:
     """The body that the incident trigger posts; `event` is Create or Update."""
     resource = incident_resource(record)
     comments = list(record.comments.values())
+    more = resource["properties"]["additionalData"] | {"techniques": record.techniques}
     return {
         "eventUniqueId": stable_id("event", record.name, record.etag),
         "objectSchemaType": "Incident",
@@ -104,6 +104,7 @@ def incident_trigger(record: IncidentRecord, *, event: str) -> Json:
                 "bookmarks": [],
                 "relatedEntities": entity_resources(record.alerts),
                 "comments": comments,
+                "additionalData": more,
             }
         },
     }

@@ -153,6 +153,13 @@ def _owner(owner: Any) -> Json:
     return kept | ({} if owner_type is None else {"ownerType": owner_type})
 
 
+def with_label_types(written: Json, earlier: list[Json]) -> Json:
+    """The record with each label's type as the service holds it, which no caller changes."""
+    types = {label["labelName"]: label["labelType"] for label in earlier}
+    labels = [label | {"labelType": types.get(label["labelName"], "User")} for label in written["labels"]]
+    return written | {"labels": labels}
+
+
 def _labels(labels: Any) -> list[Json]:
     if labels is None:
         return []

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from ssl import SSLContext
 
 from aiohttp import web
 
@@ -19,16 +22,26 @@ type Control = Callable[[WireRequest], Awaitable[Answer]]
 class Server:
     """One server on 127.0.0.1; `port` 0 takes a free one, read `base_url` after `start`."""
 
-    def __init__(self, gate: Gate, control: Control, *, port: int) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        control: Control,
+        *,
+        port: int,
+        now: Callable[[], datetime],
+        tls: SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self._gate = gate
         self._control = control
         self._port = port
+        self._now = now
         self._runner: web.AppRunner | None = None
 
     @property
     def base_url(self) -> str:
         """Address with port, no trailing slash."""
-        return f"http://{_LOOPBACK}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{_LOOPBACK}:{self._port}"
 
     def foreign(self, path: str) -> str:
         """The same path on another host name; whoever comes that way is noted as `foreign`."""
@@ -40,7 +53,9 @@ class Server:
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, _LOOPBACK, self._port, backlog=1024).start()
+        await web.TCPSite(
+            self._runner, _LOOPBACK, self._port, backlog=1024, ssl_context=self._tls
+        ).start()
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -57,15 +72,15 @@ class Server:
             body=await incoming.read(),
         )
         if request.path.startswith("/_control"):
-            return _whole(await self._control(request))
+            return self._whole(await self._control(request))
         if incoming.host != f"{_LOOPBACK}:{self._port}":
-            return _whole(self._gate.stray(request))
+            return self._whole(self._gate.stray(request))
         return await self._send(incoming, await self._gate.answer(request))
 
     async def _send(self, incoming: web.Request, answer: Answer) -> web.StreamResponse:
         match answer.delivery:
             case Delivery.WHOLE:
-                return _whole(answer)
+                return self._whole(answer)
             case Delivery.HANG:
                 await asyncio.sleep(answer.seconds)
             case Delivery.CUT_OFF:
@@ -76,10 +91,10 @@ class Server:
         _reset(incoming)
         return web.Response()
 
-
-def _whole(answer: Answer) -> web.Response:
-    headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
-    return web.Response(status=answer.status, body=answer.content(), headers=headers)
+    def _whole(self, answer: Answer) -> web.Response:
+        date = format_datetime(self._now().astimezone(UTC), usegmt=True)
+        headers = {"Content-Type": "application/json; charset=utf-8", "Date": date, **answer.headers}
+        return web.Response(status=answer.status, body=answer.content(), headers=headers)
 
 
 def _reset(incoming: web.Request) -> None:

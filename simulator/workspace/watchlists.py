@@ -8,19 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from simulator.catalogues import search_keys
 from simulator.workspace.directory import stable_id
 from simulator.workspace.model import ANALYST, INSIGHTS_ID, TENANT_ID
 from simulator.workspace.wire import Json, read_time, wire_time
 
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-_SEARCH_KEYS = {
-    "mailboxexportjobs": "JobName",
-    "ediscoverycases": "CaseId",
-    "mailboxexporthosts": "Fqdn",
-    "vipusers": "User Principal Name",
-    "terminatedemployees": "User Principal Name",
-    "highvalueassets": "Asset FQDN",
-}
+_SEARCH_KEYS = search_keys()
 _WRITER = {"objectId": ANALYST["objectId"], "email": ANALYST["email"], "name": ANALYST["name"]}
 
 

@@ -1,6 +1,7 @@
 """The ports in memory, strict: etags, full replace; every call is a numbered step that may be struck."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from playbooks.errors import (
     WriteConflict,
     WriteRefused,
 )
+from playbooks.mailbox_export import CORRELATED_RULE_ID
 from playbooks.model import (
     Absent,
     Alert,
@@ -37,7 +39,6 @@ from playbooks.model import (
 )
 from playbooks.ports import Sources
 from playbooks.service import Service
-from playbooks.settings import CORRELATED_RULE_ID
 from simulator.chain.settings import settings_for
 
 WORKSPACE = (
@@ -51,7 +52,7 @@ CUSTOMER_ID = "00000000-0000-0000-0000-0000000000aa"
 SECRET = "planted-local-token"
 FIRST_ALERT = guid("alert-1")
 WRITES = frozenset({"add_comment", "add_task", "update"})
-READS = frozenset({"read", "comment_ids", "task_ids"})
+READS = frozenset({"read", "reread", "alerts_of", "comment_ids", "task_ids"})
 SEND = "send"
 FAULTS = frozenset({"unavailable", "lost", "forbidden", "missing", "conflict", "refused"})
 TICK = timedelta(milliseconds=200)
@@ -62,7 +63,7 @@ class BoundService(Service):
     """The service with other clients than its settings would connect."""
 
     def __init__(self, environment: Mapping[str, str], *, now: Callable[[], datetime], clients: Any) -> None:
-        super().__init__(environment, now=now)
+        super().__init__(environment, now=now, seconds=lambda: now().timestamp())
         self._bound = clients
 
     @cached_property
@@ -119,6 +120,9 @@ class PortsStage(People):
         self.announce: Callable[[], None] = lambda: None
         self.dead: set[int] = set()
         self.close_step = 0
+        mode = "observe" if "observe" in schedule.flags else "act"
+        self.environment = dict(settings_for(place.tenant, _Addresses(), mode=mode))
+        self.observed_from: float = math.inf
         self.silent: dict[str, int] = {}
         self.incident = self._first_incident()
         self.note_frame("service")
@@ -158,6 +162,11 @@ class PortsStage(People):
         etag = self.incident.etag if silently else f'"{int(self.incident.etag.strip(chr(34))) + 1}"'
         self.incident = replace(self.incident, etag=etag, **changes)  # type: ignore[arg-type]
         self.note_frame(by)
+
+    def observe(self) -> None:
+        """Observe mode is switched on; a call that is under way is not called back."""
+        self.environment["TRIAGE_MODE"] = "observe"
+        self.observed_from = min(self.observed_from, len(self.trace.steps))
 
     def join(self, alert_id: str, *, ours: bool, silently: bool) -> None:
         """One more alert joins, and an automation rule hands the incident over unless told otherwise."""
@@ -264,9 +273,7 @@ class PortsStage(People):
     @cached_property
     def service(self) -> Service:
         """The product with these ports in the place of its clients."""
-        mode = "observe" if "observe" in self.schedule.flags else "act"
-        environment = settings_for(self.place.tenant, _Addresses(), mode=mode)
-        return BoundService(environment, now=lambda: self.now, clients=self)
+        return BoundService(self.environment, now=lambda: self.now, clients=self)
 
     def calls(self) -> int:
         """How many calls were made so far."""
@@ -308,6 +315,21 @@ class PortsStage(People):
             return self.incident
 
         return await self._incident_call("read", answer)
+
+    async def reread(self, incident: Incident, *, with_alerts: bool) -> Incident:
+        def answer() -> Incident:
+            asked, fresh = self.log_of(self.current()), self.incident
+            if not with_alerts:
+                joined = len(fresh.alert_ids) > len(incident.alert_ids)
+                unread = Unavailable("incident", "one has joined") if joined else incident.alerts
+                fresh = replace(fresh, alerts=unread)
+            asked.read, asked.read_after_write = fresh, True
+            return fresh
+
+        return await self._incident_call("reread", answer)
+
+    async def alerts_of(self, _: Incident) -> Lookup[tuple[Alert, ...]]:
+        return await self._incident_call("alerts_of", lambda: self.incident.alerts)
 
     async def comment_ids(self, _: IncidentId) -> frozenset[UUID]:
         # A new decision begins here; what an earlier one asked proves nothing for it.
@@ -372,7 +394,7 @@ class PortsStage(People):
         bad = {name for (name, _), good in asked.looked_up.items() if not good} & self.place.needs
         if lacking := sorted((self.place.needs - whole) | bad):
             self.trace.broke("I2", f"a close without {', '.join(lacking)} in this attempt")
-        if "observe" in self.schedule.flags:
+        if "observe" in self.schedule.flags or self.observed_from < len(self.trace.steps):
             self.trace.broke("I17", "a close in observe mode")
         if (change.classification, change.classification_reason) != (
             "BenignPositive",

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-FLAGS = ("early", "echo", "unnotified", "by_alert", "observe", "wire")
+FLAGS = ("early", "echo", "unnotified", "by_alert", "observe", "wire", "portal")
 """Flags of a schedule: the incident is new and its window open; our own writes are handed over as updates;
-alerts that join are not handed over; an alert and not an incident is posted; observe mode; over HTTP."""
+alerts that join are not handed over; an alert and not an incident is posted; observe mode; over HTTP; in the
+Defender portal."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from faults import portal
 from faults.levels import (
     Tally,
     calm,
@@ -18,7 +19,15 @@ from faults.levels import (
 from faults.organisations import DANGEROUS_PLACES, HONEST_PLACES
 from faults.people import EDITS
 from faults.schedule import Schedule, Strike
-from faults.wire_levels import WORLDS, run_wire_all, sample, wire_calm, wire_outages, wire_singles
+from faults.wire_levels import (
+    WORLDS,
+    run_wire_all,
+    sample,
+    wire_calm,
+    wire_outages,
+    wire_singles,
+    wire_writes,
+)
 
 type Runner = Callable[..., Tally]
 type Schedules = Callable[[int, int], Iterator[Schedule]]
@@ -77,18 +86,33 @@ def pairs() -> Iterator[Schedule]:
     yield from deciding_pairs("scheduled")
 
 
-def wire_outages_of(seed: int, number: int) -> Iterator[Schedule]:
+def _outages_over_http(*flags: str) -> Schedules:
     """All of them, or those that tell most and a seeded choice of the others."""
-    if not number:
-        yield from wire_outages(WORLDS)
-        return
-    flags = frozenset({"wire"})
-    telling = [("/query", "partial"), ("/riskyUsers/{id}", "s403"), ("/watchlistItems", "s403")]
-    telling += [("/users", "s403"), ("/incidents/{incident}", "s403"), ("graph.group", "foreign_link")]
-    for world in ("scheduled", "risky"):
-        for down, how in telling:
-            yield Schedule(world=world, down=down, how=how, flags=flags)
-    yield from sample(wire_outages(), number - 2 * len(telling), seed=seed)
+
+    def schedules(seed: int, number: int) -> Iterator[Schedule]:
+        if not number:
+            yield from wire_outages(WORLDS, *flags)
+            return
+        telling = [("/query", "partial"), ("/riskyUsers/{id}", "s403"), ("/watchlistItems", "s403")]
+        telling += [("/users", "s403"), ("/incidents/{incident}", "s403"), ("graph.group", "foreign_link")]
+        telling += [(endpoint, "s403") for endpoint in portal.ENDPOINTS if flags]
+        for world in ("scheduled", "risky"):
+            for down, how in telling:
+                yield Schedule(world=world, down=down, how=how, flags=frozenset({"wire", *flags}))
+        yield from sample(wire_outages(("scheduled", "risky"), *flags), number - 2 * len(telling), seed=seed)
+
+    return schedules
+
+
+def _singles_over_http(*flags: str) -> Schedules:
+    def schedules(seed: int, number: int) -> Iterator[Schedule]:
+        if not number:
+            return wire_singles(("scheduled", "own", "vip"), *flags)
+        telling = list(wire_writes(*flags)) if flags else []
+        chosen = sample(wire_singles(("scheduled",), *flags), number - len(telling), seed=seed)
+        return iter((*telling, *chosen))
+
+    return schedules
 
 
 LEVELS = (
@@ -158,31 +182,33 @@ LEVELS = (
         short=150,
         endless=True,
     ),
-    Level(
-        name="wire-calm",
-        shows="the real clients over HTTP, every world, nothing fails",
-        run=run_wire_all,
-        schedules=_chosen(wire_calm),
-        short=0,
-    ),
-    Level(
-        name="wire-outages",
-        shows="every endpoint failing for ever",
-        run=run_wire_all,
-        schedules=wire_outages_of,
-        short=50,
-        closes=False,
-    ),
-    Level(
-        name="wire-singles",
-        shows="every HTTP call x every fault of an answer, edit, kill, copy",
-        run=run_wire_all,
-        schedules=lambda seed, number: (
-            iter(sample(wire_singles(), number, seed=seed))
-            if number
-            else wire_singles(("scheduled", "own", "vip"))
-        ),
-        short=60,
+    *(
+        level
+        for name, where, flags in (("", "Sentinel", ()), ("-portal", "Microsoft Graph", (portal.FLAG,)))
+        for level in (
+            Level(
+                name=f"wire-calm{name}",
+                shows=f"the real clients over HTTP, incidents of {where}, every world, nothing fails",
+                run=run_wire_all,
+                schedules=_chosen(lambda flags=flags: wire_calm(*flags)),
+                short=0,
+            ),
+            Level(
+                name=f"wire-outages{name}",
+                shows=f"every endpoint failing for ever, incidents of {where}",
+                run=run_wire_all,
+                schedules=_outages_over_http(*flags),
+                short=20 if flags else 50,
+                closes=False,
+            ),
+            Level(
+                name=f"wire-singles{name}",
+                shows=f"every HTTP call x every fault of an answer, edit, kill, copy; incidents of {where}",
+                run=run_wire_all,
+                schedules=_singles_over_http(*flags),
+                short=60,
+            ),
+        )
     ),
 )
 

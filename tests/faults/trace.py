@@ -67,6 +67,10 @@ class Trace:
     incident_key: str = ""
     judged: tuple[str, ...] = ()
     """The alerts that the attempt which closed last had judged."""
+    unguarded: bool = False
+    """Something happened in the one moment that Microsoft Graph leaves unguarded (see `portal`)."""
+    doubled: int = 0
+    """Comments of ours that stand there twice."""
     exempt: frozenset[str] = frozenset()
     """Alerts that joined when nothing looked any more and nobody handed them over."""
 

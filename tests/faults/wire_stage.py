@@ -9,14 +9,16 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from faults import portal
 from faults.organisations import PLACES, Place, guid
 from faults.recorded_store import RecordedStore
 from faults.schedule import Schedule, Strike
 from faults.trace import Frame, Trace
 from playbooks.clients import Clients, Patience, connect
+from playbooks.mailbox_export import CORRELATED_RULE_ID
 from playbooks.model import ProcessEvent, Severity, Status
 from playbooks.service import Service
-from playbooks.settings import CORRELATED_RULE_ID
+from playbooks.worker import ATTEMPT_SECONDS
 from simulator.chain.settings import settings_for
 from simulator.workspace import AlertSpec, Call, Fault, FaultKind, LocalWorkspace
 
@@ -46,30 +48,27 @@ WIRE_FAULTS: Mapping[str, dict[str, Any]] = {
     "drop_value": {"kind": FaultKind.DROP, "pointer": "/value"},
     "drop_tables": {"kind": FaultKind.DROP, "pointer": "/tables"},
     "drop_properties": {"kind": FaultKind.DROP, "pointer": "/properties"},
+    "drop_alerts": {"kind": FaultKind.DROP, "pointer": "/alerts"},
+    "drop_comments": {"kind": FaultKind.DROP, "pointer": "/comments"},
+    "drop_tags": {"kind": FaultKind.DROP, "pointer": "/customTags"},
 }
 WIRE_TRANSIENT = frozenset(WIRE_FAULTS) - {"s400", "s401_claims", "s403", "s404"}
 _LISTS = frozenset(
     {"users", "graph.group", "roleAssignments", "roleEligibilityScheduleInstances"}
-    | {"comments", "tasks", "watchlistItems", "devices"}
+    | {"comments", "tasks", "watchlists", "watchlistItems", "devices"}
 )
 ONLY_IN: Mapping[str, frozenset[str]] = {
     "partial": frozenset({"query"}),
     "drop_tables": frozenset({"query"}),
     "drop_value": _LISTS | {"alerts"},
     "foreign_link": _LISTS,
-    "drop_properties": frozenset({"{incident}", "{alias}"}),
+    "drop_properties": frozenset({"{incident}"}),
+    **dict.fromkeys(("drop_alerts", "drop_comments", "drop_tags"), frozenset({"/security/incidents/{id}"})),
 }
 """Faults that reshape an answer, by the calls whose good answers they change; others stay as they were."""
-NEEDED = {
-    "query": 5,
-    "users": 2,
-    "graph.group": 1,
-    "roleAssignments": 1,
-    "{id}": 1,
-    "alerts": 2,
-    "entities": 2,
-}
+NEEDED = {"query": 2, "users": 2, "graph.group": 1, "roleAssignments": 1, "riskyUsers/{id}": 1}
 """Whole answers without which no close is proven, by the end of the path."""
+OF_SENTINEL = {"alerts": 2, "entities": 1}
 
 
 @dataclass(slots=True)
@@ -97,13 +96,16 @@ class _Bound(Service):
     """The service with the real clients and the driver's queue."""
 
     def __init__(self, environment: Mapping[str, str], *, floor: Callable[[], "WireStage"]) -> None:
-        super().__init__(environment, now=lambda: floor().now)
+        super().__init__(environment, now=lambda: floor().now, seconds=self._seconds)
         self._floor = floor
         self._given = environment
 
     async def send(self, body: str, *, delay_seconds: int = 0) -> None:
         """The queue's write; it is struck at the level of the ports."""
         self._floor().deliver(body, timedelta(seconds=delay_seconds))
+
+    def _seconds(self) -> float:
+        return self._floor().now.timestamp()
 
     async def _sleep(self, seconds: float) -> None:
         self._floor().now += timedelta(seconds=seconds)
@@ -117,26 +119,34 @@ class _Bound(Service):
 
 
 @asynccontextmanager
-async def floors() -> AsyncIterator[Callable[[str, bool], Any]]:
-    """Makes a floor for each size of pages and mode, and keeps it."""
+async def floors() -> AsyncIterator[Callable[[Schedule], Any]]:
+    """Makes a floor for each size of pages, mode and portal, and keeps it."""
     made: dict[tuple[object, ...], Floor] = {}
     async with AsyncExitStack() as stack:
 
-        async def floor_of(world: str, observe: bool) -> Floor:
-            place = PLACES[world]
-            key = (tuple(sorted(place.page_sizes.items())), observe)
+        async def floor_of(schedule: Schedule) -> Floor:
+            place, tenant = PLACES[schedule.world], tenant_of(schedule)
+            kept = schedule.flags & {"observe", portal.FLAG}
+            key = (tuple(sorted(place.page_sizes.items())), kept)
             if key not in made:
                 store = RecordedStore()
                 stack.callback(store.close)
-                workspace = LocalWorkspace(place.tenant, store, page_sizes=place.page_sizes)
+                workspace = LocalWorkspace(tenant, store, page_sizes=place.page_sizes)
                 await stack.enter_async_context(workspace)
-                settings = settings_for(place.tenant, workspace, mode="observe" if observe else "act")
+                mode = "observe" if "observe" in kept else "act"
+                settings = settings_for(tenant, workspace, mode=mode)
                 service = _Bound(settings, floor=lambda: made[key].stage)  # type: ignore[arg-type, return-value]
                 stack.push_async_callback(service.clients.close)
                 made[key] = Floor(workspace, store, service)
             return made[key]
 
         yield floor_of
+
+
+def tenant_of(schedule: Schedule) -> Mapping[str, Any]:
+    """The organisation of a schedule's world."""
+    tenant = PLACES[schedule.world].tenant
+    return portal.tenant_in_portal(tenant) if portal.FLAG in schedule.flags else tenant
 
 
 class WireStage:
@@ -150,12 +160,12 @@ class WireStage:
         self.copy: Any = lambda: None
         self.deliver: Any = lambda _text, _delay: None
         self.announce: Any = lambda: None
-        self._live, self._seen, self._struck = True, 0, dict[int, str]()
+        self._live, self._seen, self._struck, self._slow = True, 0, dict[int, str](), 0
         floor.stage = self
         workspace = floor.workspace
-        workspace.reset(self.place.tenant)
+        workspace.reset(tenant_of(schedule))
         workspace.clock = lambda: self.now
-        floor.store.add_process_events([_native(one) for one in self.place.logged])
+        floor.store.add_process_events([native(one) for one in self.place.logged])
         floor.store.add_alerts(self.place.alerts)
         self.name = workspace.create_incident(
             [self._alert(guid("alert-1"))],
@@ -208,14 +218,25 @@ class WireStage:
         self._frames()
         for call in new:
             self._confined(call)
+        self._in_time(new)
+        struck = {strike.step for strike in self.schedule.strikes if strike.kind in _OTHERS}
+        trace.unguarded = any(call.number in struck and portal.unguarded(call) for call in workspace.calls)
         if any(
-            frame.by == "us" and frame.closed_by_us and old.status is not Status.CLOSED
+            frame.by == "us" and frame.closed_by_us and not old.closed_by_us
             for old, frame in zip(trace.frames[before - 1 :], trace.frames[before:], strict=False)
         ):
             self._prove(new)
         if not trace.gone:
-            trace.comments = _parts(workspace.comments(self.name), "author", "message")
+            self._comments()
             trace.tasks = _parts(workspace.tasks(self.name), "createdBy", "title")
+
+    def _comments(self) -> None:
+        comments = self.floor.workspace.comments(self.name)
+        if portal.FLAG not in self.schedule.flags:
+            self.trace.comments = _parts(comments, "author", "message")
+            return
+        ours = [one["properties"]["message"] for one in comments if one["properties"]["author"]["name"] == US]
+        self.trace.comments, self.trace.doubled = portal.marked_comments(ours)
 
     def _frames(self) -> None:
         changes = self.floor.store.changes
@@ -229,6 +250,13 @@ class WireStage:
         if call.service == "arm" and not call.target.lower().startswith(root):
             self.trace.broke("I13", f"outside the workspace: {call.path}")
 
+    def _in_time(self, calls: list[Call]) -> None:
+        """I11: once the time of an attempt is used up, no write of it starts."""
+        in_it = any(call.number == self._slow for call in calls)
+        later = [call for call in calls if call.number > self._slow]
+        if in_it and any(call.method in _WRITING or portal.unguarded(call) for call in later):
+            self.trace.broke("I11", "a write after the time of the attempt was used up")
+
     def _prove(self, calls: list[Call]) -> None:
         """I2: a close needs whole answers of this delivery, and no struck one that was not asked again."""
         self.trace.judged = self.trace.last.alert_ids
@@ -237,18 +265,25 @@ class WireStage:
         if "copy" in {strike.kind for strike in self.schedule.strikes}:
             return
         whole = [call for call in calls if not self._was_struck(call) and call.status in (200, 201, 404)]
-        for ending, least in NEEDED.items():
+        of_incidents = portal.NEEDED if portal.FLAG in self.schedule.flags else OF_SENTINEL
+        for ending, least in (NEEDED | of_incidents).items():
             found = sum(call.path.endswith(ending) for call in whole)
             if found < least:
                 self.trace.broke("I2", f"a close with {found} whole answers of …{ending} instead of {least}")
 
     def _was_struck(self, call: Call) -> bool:
+        if call.inner and self._was_struck(self._batch_of(call)):
+            return True
         down = self.schedule.down and self._down.fits(
             call.service, call.method, target=call.target, template=call.path, number=call.number
         )
         kind = self.schedule.how if down else self._struck.get(call.number, "")
-        changed = kind not in ONLY_IN or (call.status < 400 and call.path.rpartition("/")[2] in ONLY_IN[kind])
+        changed = kind not in ONLY_IN or (call.status < 400 and call.path.endswith(tuple(ONLY_IN[kind])))
         return bool(kind) and changed
+
+    def _batch_of(self, part: Call) -> Call:
+        batches = (call for call in self.floor.workspace.calls if call.path.endswith("/$batch"))
+        return max((one for one in batches if one.number < part.number), key=lambda one: one.number)
 
     def _alert(self, alert_id: str, *, ours: bool = True) -> AlertSpec:
         host = self.place.events[0].dvc_fqdn
@@ -305,8 +340,16 @@ class WireStage:
                 workspace.edit_incident(name, status="New")
             case "raise":
                 workspace.edit_incident(name, severity="High")
+            case "tag":
+                workspace.edit_incident(
+                    name, labels=[*_labels(workspace, name), {"labelName": "seen-by-sam"}]
+                )
             case "title":
                 workspace.edit_incident(name, title="Renamed by Sam", description="Sam was here.")
+            case "slow":
+                # The call that is under way has begun before.
+                self._slow = max(one.step for one in self.schedule.strikes if one.kind == "slow")
+                self.now += SLOW
             case "alert" | "alert_silent" | "foreign":
                 alert_id = guid(f"joined-{kind}-{len(self.trace.frames)}")
                 alert = self._alert(alert_id, ours=kind != "foreign")
@@ -318,18 +361,28 @@ class WireStage:
 
 
 _INCIDENTS = "/providers/Microsoft.SecurityInsights/incidents/"
+_WRITING = frozenset({"PUT", "PATCH"})
+_OTHERS = frozenset({*("owner", "active", "close", "reopen", "raise", "tag", "title"), "copy"})
+"""What others than this attempt do to the incident."""
+SLOW = timedelta(seconds=ATTEMPT_SECONDS)
 WIRE_EDITS = (
+    "slow",
     "owner",
     "active",
     "close",
     "reopen",
     "raise",
+    "tag",
     "title",
     "alert",
     "alert_silent",
     "foreign",
     "delete",
 )
+
+
+def _labels(workspace: LocalWorkspace, name: str) -> list[dict[str, str]]:
+    return [{"labelName": label} for label in workspace.labels(name)]
 
 
 def _frame(row: Mapping[str, Any]) -> Frame:
@@ -355,7 +408,7 @@ def _parts(parts: list[dict[str, Any]], author: str, text: str) -> dict[UUID, st
     return {UUID(one["name"]): str(one["properties"][text]) for one in ours}
 
 
-def _native(event: ProcessEvent) -> dict[str, str]:
+def native(event: ProcessEvent) -> dict[str, str]:
     """The event as a row of ASimProcessEventLogs."""
     return {
         "TimeGenerated": event.time.isoformat(),

@@ -3,17 +3,17 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from playbooks.mailbox_export.command_line.command_values import Export, HoleKind, Removal, Value
+from playbooks.command_line.command_values import Export, HoleKind, Removal, Value
 from playbooks.mailbox_export.coverage.attempts import Check, Relied, both, either, uncovered_code
-from playbooks.mailbox_export.parents import is_scheduler, parent_shown
 from playbooks.mailbox_export.readings import Anchor
+from playbooks.mailbox_export.registers.mailbox_names import request_names
 from playbooks.mailbox_export.registers.register_cells import names_key
 from playbooks.mailbox_export.registers.register_rows import ANY_MAILBOX, EXPORT_HOSTS, JobRow
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import Root, read_target
-from playbooks.mailbox_export.who.identities import is_run_as
-from playbooks.mailbox_export.who.mailbox_names import request_names
 from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
+from playbooks.who.identities import is_run_as
+from playbooks.who.parents import is_scheduler, parent_shown
 
 
 def clock(moment: datetime) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playbooks.mailbox_export.command_line.command_values import Removal
+from playbooks.command_line.command_values import Removal
+from playbooks.folding import fold
 from playbooks.mailbox_export.coverage.attempts import (
     EDISCOVERY,
     MAINTENANCE_CLEANUP,
@@ -18,14 +19,13 @@ from playbooks.mailbox_export.coverage.attempts import (
 from playbooks.mailbox_export.coverage.conditions import clock, selects
 from playbooks.mailbox_export.coverage.interactive import ediscovery, is_own_mailbox, self_export
 from playbooks.mailbox_export.coverage.scheduled import maintenance_cleanup, scheduled_export
-from playbooks.mailbox_export.folding import fold
-from playbooks.mailbox_export.parents import is_scheduler
 from playbooks.mailbox_export.readings import Anchor
+from playbooks.mailbox_export.registers.mailbox_names import request_names
 from playbooks.mailbox_export.registers.register_rows import CASES, JOBS, CaseRow, InvalidRow, JobRow, Rows
 from playbooks.mailbox_export.scene import Scene
-from playbooks.mailbox_export.who.identities import is_member, is_service_account
-from playbooks.mailbox_export.who.mailbox_names import request_names
 from playbooks.model import Found, Lookup, Reason, Stance, Unavailable
+from playbooks.who.identities import is_member, is_service_account
+from playbooks.who.parents import is_scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _usable[R: (JobRow, CaseRow)](register: Lookup[Rows[R]]) -> tuple[R, ...]:
 
 def _is_case_of_incident(case: CaseRow, scene: Scene) -> bool:
     """True where an export of the incident selects the case: its removal may then name a custodian alone."""
-    return any(selects(export.command, case.key) for export in scene.exports)
+    return scene.export_names.selects(case.key)
 
 
 def _unread(scenario: str, unread: Unavailable) -> Attempt:

@@ -3,7 +3,8 @@
 import re
 from dataclasses import replace
 
-from playbooks.mailbox_export.command_line.command_values import Export, Removal, RequestKind
+from playbooks.command_line.command_values import Export, Removal, RequestKind
+from playbooks.folding import fold
 from playbooks.mailbox_export.coverage.attempts import (
     EDISCOVERY,
     SELF_EXPORT,
@@ -24,14 +25,13 @@ from playbooks.mailbox_export.coverage.conditions import (
     selects,
     target_is_inside,
 )
-from playbooks.mailbox_export.folding import fold
 from playbooks.mailbox_export.readings import Anchor
+from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes
 from playbooks.mailbox_export.registers.register_rows import CaseRow
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import Root, parse_root
-from playbooks.mailbox_export.who.identities import Identity, is_member, is_service_account
-from playbooks.mailbox_export.who.mailbox_names import command_mailboxes
 from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
+from playbooks.who.identities import Identity, is_member, is_service_account
 
 _SAM = "{sam}"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_-])?")

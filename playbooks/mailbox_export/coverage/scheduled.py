@@ -1,6 +1,7 @@
 """Scenarios of registered jobs: `scheduled_export` and `maintenance_cleanup` (policy, section 3)."""
 
-from playbooks.mailbox_export.command_line.command_values import Export, Removal, RequestKind
+from playbooks.command_line.command_values import Export, Removal, RequestKind
+from playbooks.folding import fold
 from playbooks.mailbox_export.coverage.attempts import (
     MAINTENANCE_CLEANUP,
     SCHEDULED_EXPORT,
@@ -19,7 +20,6 @@ from playbooks.mailbox_export.coverage.conditions import (
     selects,
     target_is_inside,
 )
-from playbooks.mailbox_export.folding import fold
 from playbooks.mailbox_export.readings import Anchor
 from playbooks.mailbox_export.registers.register_rows import JOBS, JobRow
 from playbooks.mailbox_export.scene import Scene

@@ -1,21 +1,21 @@
 """Red flags of commands, of what started them and of what ran nearby (policy, section 4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from playbooks.mailbox_export.command_line.command_values import Export, HoleKind, Removal, RequestKind, Value
+from playbooks.command_line.command_values import Export, HoleKind, Removal, RequestKind, Value
 from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
 from playbooks.mailbox_export.coverage.conditions import clock, is_business_time, off_hours_words
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
-from playbooks.mailbox_export.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
 from playbooks.mailbox_export.readings import Anchor, read_events
-from playbooks.mailbox_export.registers.register_cells import names_key
+from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes, request_names
+from playbooks.mailbox_export.registers.register_cells import NameSet
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import is_trusted_server, read_target, target_flags
-from playbooks.mailbox_export.who.accounts import runner_of
-from playbooks.mailbox_export.who.hosts import host_of
-from playbooks.mailbox_export.who.mailbox_names import command_mailboxes, request_names
 from playbooks.model import Found, ProcessEvent, Reason, Unavailable
+from playbooks.who.accounts import Runner, runner_of
+from playbooks.who.hosts import host_of
+from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
 
 ROLE_GRANTED = "role_granted"
 _LOG = "process events"
@@ -39,6 +39,7 @@ def removal_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Rea
 
     While the register of jobs is unread, one that takes finished export requests may be maintenance.
     """
+    own = _covered_names(coverages, scene)
     for coverage in coverages:
         command, when = coverage.anchor.command, clock(coverage.anchor.event.time)
         if isinstance(command, Export):
@@ -47,7 +48,7 @@ def removal_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Rea
             yield Reason("removal_unscoped", f"The removal at {when} takes {command.kind} requests", _LOG)
         elif isinstance(scene.jobs, Unavailable) and takes_finished_exports(command):
             continue
-        elif _takes_anothers(coverage, coverages, scene):
+        elif _takes_anothers(coverage, own, scene):
             text = f"The removal at {when} takes other requests than the account's own export made"
             yield Reason("removal_unscoped", text, _LOG)
         elif _takes_everything(coverage) and not _is_maintenance(coverage):
@@ -140,19 +141,23 @@ def _takes_everything(coverage: Coverage) -> bool:
     return all(not (value.literal or "x").strip("*? ") for value in _values(coverage.anchor))
 
 
-def _takes_anothers(removal: Coverage, coverages: tuple[Coverage, ...], scene: Scene) -> bool:
+def _covered_names(coverages: tuple[Coverage, ...], scene: Scene) -> Mapping[Runner, NameSet]:
+    """The names in the covered exports of each account."""
+    names: dict[Runner, set[str]] = {}
+    for coverage in coverages:
+        if isinstance(coverage.anchor.command, Export) and coverage.proof is not None:
+            runner = scene.identity(coverage.anchor.reading).runner
+            names.setdefault(runner, set()).update(_names(coverage.anchor.command, scene))
+    return {runner: NameSet(known) for runner, known in names.items()}
+
+
+def _takes_anothers(removal: Coverage, own: Mapping[Runner, NameSet], scene: Scene) -> bool:
     """Nothing covers it, and none of its names is one of a covered export by the same account."""
     names = _names(removal.anchor.command, scene)
-    runner = scene.identity(removal.anchor.reading).runner
-    own = {
-        name
-        for other in coverages
-        if isinstance(other.anchor.command, Export) and other.proof is not None
-        if scene.identity(other.anchor.reading).runner == runner
-        for name in _names(other.anchor.command, scene)
-    }
-    related = any(names_key(one, other) or names_key(other, one) for one in names for other in own)
-    return removal.proof is None and bool(names) and bool(own) and not related
+    known = own.get(scene.identity(removal.anchor.reading).runner)
+    if removal.proof is not None or not names or not known:
+        return False
+    return not any(map(known.is_related, names))
 
 
 def _names(command: Export | Removal, scene: Scene) -> frozenset[str]:

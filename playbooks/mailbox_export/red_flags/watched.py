@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from playbooks.mailbox_export.folding import fold
-from playbooks.mailbox_export.who.hosts import complete_host
-from playbooks.mailbox_export.who.identities import Identity
+from playbooks.folding import fold
 from playbooks.model import DirectoryUser, Found, Lookup, Policy, WatchlistItem
+from playbooks.who.hosts import complete_host
+from playbooks.who.identities import Identity
 
 _PERSON_COLUMNS = ("user identifier", "user aad object id", "user on-prem sid", "user principal name")
 _ASSET_COLUMNS = ("asset fqdn", "asset name", "asset id")

@@ -4,10 +4,11 @@ Columns and meaning: policy, section 6. A row that cannot be read never matches;
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from playbooks.mailbox_export.folding import fold
+from playbooks.folding import fold
 from playbooks.mailbox_export.registers.register_rows import (
     ANY_MAILBOX,
     CASES,
@@ -21,9 +22,9 @@ from playbooks.mailbox_export.registers.register_rows import (
 )
 from playbooks.mailbox_export.registers.schedules import Schedule, parse_days, parse_windows, parse_zone
 from playbooks.mailbox_export.targets import Root, parse_root
-from playbooks.mailbox_export.who.accounts import parse_run_as
-from playbooks.mailbox_export.who.hosts import complete_host, is_host_name
 from playbooks.model import Policy, WatchlistItem
+from playbooks.who.accounts import parse_run_as
+from playbooks.who.hosts import complete_host, is_host_name
 
 
 class _Cells:
@@ -103,13 +104,49 @@ def names_key(name: str, key: str) -> bool:
     return folded == wanted or folded.startswith((f"{wanted}-", f"{wanted}_"))
 
 
+class NameSet:
+    """Names, to be asked at once what `names_key` says of each of them and another one, either way round."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        known = tuple(names)
+        self._keys = frozenset(map(fold, known))
+        self._beginnings = frozenset(part for name in known for part in _beginnings(name))
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def selects(self, key: str) -> bool:
+        """True where one of the names selects the key."""
+        return fold(key) in self._beginnings
+
+    def is_related(self, name: str) -> bool:
+        """True where one of the names selects this one, or this one selects it."""
+        return self.selects(name) or not self._keys.isdisjoint(_beginnings(name))
+
+
+def _beginnings(name: str) -> Iterator[str]:
+    """Every key that the name selects: itself, and what stands before a `-` or `_`."""
+    folded = fold(name.strip())
+    yield folded
+    yield from (folded[:place] for place, letter in enumerate(folded) if letter in "-_")
+
+
+def keyed(items: tuple[WatchlistItem, ...], column: str, names: Iterable[str]) -> tuple[WatchlistItem, ...]:
+    """The items whose key cell one of the names selects."""
+    wanted, asked = fold(column), NameSet(names)
+    return tuple(item for item in items if asked.selects(folded_cells(item).get(wanted, "")))
+
+
 def _rows[R: (JobRow, CaseRow, HostRow)](read: list[R | InvalidRow]) -> Rows[R]:
     valid = [row for row in read if not isinstance(row, InvalidRow)]
     invalid = [row for row in read if isinstance(row, InvalidRow)]
-    return Rows(
-        tuple(sorted(valid, key=lambda row: (row.key, repr(row)))),
-        tuple(sorted(invalid, key=lambda row: (row.key, repr(row)))),
-    )
+    return Rows(_in_order(valid), _in_order(invalid))
+
+
+def _in_order[R: (JobRow, CaseRow, HostRow, InvalidRow)](rows: list[R]) -> tuple[R, ...]:
+    """By key, and by everything else where a key stands several times."""
+    times = Counter(row.key for row in rows)
+    return tuple(sorted(rows, key=lambda row: (row.key, repr(row) if times[row.key] > 1 else "")))
 
 
 def _job(item: WatchlistItem, policy: Policy) -> JobRow | InvalidRow:

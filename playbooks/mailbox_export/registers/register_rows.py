@@ -5,11 +5,11 @@ from datetime import datetime
 
 from playbooks.mailbox_export.registers.schedules import Schedule
 from playbooks.mailbox_export.targets import Root
-from playbooks.mailbox_export.who.accounts import RunAs
+from playbooks.who.accounts import RunAs
 
 JOBS, CASES, EXPORT_HOSTS = "MailboxExportJobs", "EDiscoveryCases", "MailboxExportHosts"
 VIPS, LEAVERS, ASSETS = "VIPUsers", "TerminatedEmployees", "HighValueAssets"
-ALIASES = (JOBS, CASES, EXPORT_HOSTS, VIPS, LEAVERS, ASSETS)
+REQUIRED, OPTIONAL = (JOBS, CASES, EXPORT_HOSTS), (VIPS, LEAVERS, ASSETS)
 ANY_MAILBOX = ("*",)
 
 

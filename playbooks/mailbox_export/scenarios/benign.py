@@ -1,17 +1,9 @@
 """Honest work that a register vouches for: these may close, and only these."""
 
 from playbooks.mailbox_export.scenarios import commands
-from playbooks.mailbox_export.scenarios.programs import POWERSHELL, TASK_SCHEDULER
-from playbooks.mailbox_export.scenarios.scenario import (
-    Expected,
-    Hours,
-    Kind,
-    Place,
-    Register,
-    Runner,
-    Scenario,
-    Step,
-)
+from playbooks.mailbox_export.scenarios.scenario import ExportScenario
+from playbooks.scenarios import Expected, Hours, Kind, Place, Register, Runner, Step
+from playbooks.scenarios.programs import POWERSHELL, TASK_SCHEDULER
 
 
 def _scheduled(minute: float, script: str, runner: Runner = Runner.JOB_ACCOUNT) -> Step:
@@ -24,7 +16,7 @@ def _typed(minute: float, script: str, runner: Runner) -> Step:
     return Step(minute=minute, command=commands.exchange_shell(script), parent=POWERSHELL, runner=runner)
 
 
-COMPLIANCE_JOB = Scenario(
+COMPLIANCE_JOB = ExportScenario(
     name="compliance_job",
     title="A registered compliance job exports a mailbox and removes its own requests",
     kind=Kind.BENIGN,
@@ -36,7 +28,7 @@ COMPLIANCE_JOB = Scenario(
     steps=(_scheduled(0, commands.JOB_EXPORT), _scheduled(38, commands.BATCH_REMOVAL)),
 )
 
-BACKUP_JOB = Scenario(
+BACKUP_JOB = ExportScenario(
     name="backup_job",
     title="A registered backup job exports every mailbox of the server in a loop",
     kind=Kind.BENIGN,
@@ -49,7 +41,7 @@ BACKUP_JOB = Scenario(
     steps=(_scheduled(0, commands.BACKUP_EXPORT), _scheduled(35, commands.BATCH_REMOVAL)),
 )
 
-EDISCOVERY_CASE = Scenario(
+EDISCOVERY_CASE = ExportScenario(
     name="ediscovery_case",
     title="A legal operator exports a custodian for an open case",
     kind=Kind.BENIGN,
@@ -64,7 +56,7 @@ EDISCOVERY_CASE = Scenario(
     ),
 )
 
-SELF_EXPORT = Scenario(
+SELF_EXPORT = ExportScenario(
     name="self_export",
     title="An Exchange administrator with the export role archives his own mailbox",
     kind=Kind.BENIGN,
@@ -78,7 +70,7 @@ SELF_EXPORT = Scenario(
     ),
 )
 
-MAINTENANCE_CLEANUP = Scenario(
+MAINTENANCE_CLEANUP = ExportScenario(
     name="maintenance_cleanup",
     title="The registered clean-up of the server removes a completed compliance export",
     kind=Kind.BENIGN,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from playbooks.mailbox_export.scenarios.benign import COMPLIANCE_JOB, EDISCOVERY_CASE, SELF_EXPORT
-from playbooks.mailbox_export.scenarios.flaws import near_miss
-from playbooks.mailbox_export.scenarios.scenario import Scenario
+from playbooks.scenarios import Scenario
+from playbooks.scenarios.flaws import near_miss
 
 
 class Circumstance(StrEnum):

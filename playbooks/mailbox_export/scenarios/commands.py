@@ -1,6 +1,6 @@
 """Command lines that several scenarios share, as templates with slots."""
 
-from playbooks.mailbox_export.scenarios.programs import POWERSHELL
+from playbooks.scenarios.programs import POWERSHELL
 
 EXCHANGE_FOLDER = r"C:\Program Files\Microsoft\Exchange Server\V15"
 SNAP_IN = "Add-PSSnapin Microsoft.Exchange.Management.PowerShell.SnapIn"

@@ -6,7 +6,9 @@ ProxyShell", The DFIR Report (2022-03-21).
 """
 
 from playbooks.mailbox_export.scenarios import commands
-from playbooks.mailbox_export.scenarios.programs import (
+from playbooks.mailbox_export.scenarios.scenario import ExportScenario
+from playbooks.scenarios import Expected, Hours, Kind, Place, Runner, Source, Step
+from playbooks.scenarios.programs import (
     COMMAND_PROMPT,
     OWA_WORKER,
     POWERSHELL,
@@ -19,16 +21,6 @@ from playbooks.mailbox_export.scenarios.programs import (
     WEB_WORKER,
     WMI_HOST,
     Program,
-)
-from playbooks.mailbox_export.scenarios.scenario import (
-    Expected,
-    Hours,
-    Kind,
-    Place,
-    Runner,
-    Scenario,
-    Source,
-    Step,
 )
 
 _CMD = COMMAND_PROMPT.image
@@ -50,7 +42,7 @@ def _shell_line(script: str) -> str:
     return f'{_CMD} /C powershell.exe -PSConsoleFile exshell.psc1 -Command "{script}"'
 
 
-DARK_HALO = Scenario(
+DARK_HALO = ExportScenario(
     name="dark_halo",
     title="Dark Halo: discovery, role grant, export to a drive share, 7-Zip into the web folder, removal",
     kind=Kind.ATTACK,
@@ -109,7 +101,7 @@ def _plain(script: str) -> str:
     return f'powershell.exe -NoProfile -Command "{script}"'
 
 
-PROXYSHELL = Scenario(
+PROXYSHELL = ExportScenario(
     name="proxyshell",
     title="ProxyShell: role grant, export of the user's drafts as an .aspx web shell, removal",
     kind=Kind.ATTACK,
@@ -143,7 +135,7 @@ PROXYSHELL = Scenario(
     ),
 )
 
-PLANTED_TASK = Scenario(
+PLANTED_TASK = ExportScenario(
     name="planted_system_task",
     title="A task that the intruder planted exports as SYSTEM under the name of the clean-up",
     kind=Kind.ATTACK,
@@ -180,7 +172,7 @@ PLANTED_TASK = Scenario(
     ),
 )
 
-SERVICE_IMPLANT = Scenario(
+SERVICE_IMPLANT = ExportScenario(
     name="service_implant",
     title="A freshly installed service exports a mailbox as SYSTEM",
     kind=Kind.ATTACK,
@@ -212,7 +204,7 @@ SERVICE_IMPLANT = Scenario(
     ),
 )
 
-LOADER = Scenario(
+LOADER = ExportScenario(
     name="loader_module",
     title="A loader in rundll32 exports an executive to a random .tmp in a profile, at high priority",
     kind=Kind.ATTACK,
@@ -241,7 +233,7 @@ LOADER = Scenario(
     ),
 )
 
-REMOTE_WMI = Scenario(
+REMOTE_WMI = ExportScenario(
     name="remote_wmi",
     title="Export and removal are started over WMI from another machine",
     kind=Kind.ATTACK,

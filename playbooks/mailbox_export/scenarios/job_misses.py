@@ -8,16 +8,10 @@ from playbooks.mailbox_export.scenarios.benign import (
     COMPLIANCE_JOB,
     MAINTENANCE_CLEANUP,
 )
-from playbooks.mailbox_export.scenarios.flaws import (
-    below,
-    near_miss,
-    removal_by,
-    reworded,
-    run_by,
-    started_by,
-    with_step,
-)
-from playbooks.mailbox_export.scenarios.programs import (
+from playbooks.mailbox_export.scenarios.flaws import removal_by
+from playbooks.scenarios import Hours, Place, Register, Runner, Source, Step
+from playbooks.scenarios.flaws import below, near_miss, reworded, run_by, started_by, with_step
+from playbooks.scenarios.programs import (
     CURL,
     DESKTOP,
     EVENT_UTILITY,
@@ -28,7 +22,6 @@ from playbooks.mailbox_export.scenarios.programs import (
     STRAY_SVCHOST,
     Program,
 )
-from playbooks.mailbox_export.scenarios.scenario import Hours, Place, Register, Runner, Source, Step
 
 _ROOT, _TARGET = r"{root}\{date}", r"\{mailbox}.pst'"
 

@@ -1,22 +1,14 @@
 """Attacks that imitate honest work: the right name, host, hour or account, never all of them together."""
 
 from playbooks.mailbox_export.scenarios import commands
-from playbooks.mailbox_export.scenarios.programs import (
+from playbooks.mailbox_export.scenarios.scenario import ExportScenario
+from playbooks.scenarios import Expected, Hours, Kind, Place, Register, Runner, Step
+from playbooks.scenarios.programs import (
     COMMAND_PROMPT,
     POWERSHELL,
     PWSH,
     TASK_SCHEDULER,
     Program,
-)
-from playbooks.mailbox_export.scenarios.scenario import (
-    Expected,
-    Hours,
-    Kind,
-    Place,
-    Register,
-    Runner,
-    Scenario,
-    Step,
 )
 
 _EXFILTRATION = ("T1114.002", "T1070.008", "T1059.001")
@@ -30,7 +22,7 @@ def _typed(
     return Step(minute=minute, command=commands.exchange_shell(script), parent=parent, runner=runner)
 
 
-INSIDER = Scenario(
+INSIDER = ExportScenario(
     name="insider_night_export",
     title="An Exchange administrator takes an executive's mailbox at night",
     kind=Kind.ATTACK,
@@ -49,7 +41,7 @@ INSIDER = Scenario(
     ),
 )
 
-HIJACKED_JOB = Scenario(
+HIJACKED_JOB = ExportScenario(
     name="hijacked_job_name",
     title="A stolen administrator uses the compliance job's name, root and hour",
     kind=Kind.ATTACK,
@@ -62,7 +54,7 @@ HIJACKED_JOB = Scenario(
     steps=(_typed(0, commands.JOB_EXPORT), _typed(22, commands.BATCH_REMOVAL)),
 )
 
-SERVICE_SCRIPT = Scenario(
+SERVICE_SCRIPT = ExportScenario(
     name="unregistered_service_script",
     title="A scheduled script under a service account that no register names",
     kind=Kind.ATTACK,
@@ -92,7 +84,7 @@ SERVICE_SCRIPT = Scenario(
     ),
 )
 
-CLOSED_CASE = Scenario(
+CLOSED_CASE = ExportScenario(
     name="stolen_ediscovery_closed_case",
     title="A stolen legal account exports for a case that was closed long ago",
     kind=Kind.ATTACK,
@@ -108,7 +100,7 @@ CLOSED_CASE = Scenario(
     ),
 )
 
-WRONG_CUSTODIAN = Scenario(
+WRONG_CUSTODIAN = ExportScenario(
     name="stolen_ediscovery_wrong_custodian",
     title="A stolen legal account exports somebody who is no custodian of the case it names",
     kind=Kind.ATTACK,
@@ -129,7 +121,7 @@ WRONG_CUSTODIAN = Scenario(
     ),
 )
 
-ENCODED = Scenario(
+ENCODED = ExportScenario(
     name="encoded_export",
     title="Both commands are handed over as -EncodedCommand",
     kind=Kind.ATTACK,
@@ -157,7 +149,7 @@ ENCODED = Scenario(
     ),
 )
 
-HOUR_EDGE = Scenario(
+HOUR_EDGE = ExportScenario(
     name="hour_edge",
     title="Export before and removal after the full hour, so that a clock-hour bin parts them",
     kind=Kind.ATTACK,
@@ -171,7 +163,7 @@ HOUR_EDGE = Scenario(
     steps=(_typed(0, _DRIVE_EXPORT), _typed(11, commands.removal_of("{stranger}"))),
 )
 
-HOSTILE_EXPORT_CLEANED = Scenario(
+HOSTILE_EXPORT_CLEANED = ExportScenario(
     name="cleanup_of_hostile_export",
     title="A stolen administrator exports; the honest clean-up removes the request for him",
     kind=Kind.ATTACK,
@@ -193,7 +185,7 @@ HOSTILE_EXPORT_CLEANED = Scenario(
     ),
 )
 
-LOW_AND_SLOW = Scenario(
+LOW_AND_SLOW = ExportScenario(
     name="low_and_slow",
     title="One mailbox in the morning, its removal five hours later",
     kind=Kind.ATTACK,
@@ -209,7 +201,7 @@ LOW_AND_SLOW = Scenario(
     ),
 )
 
-GRANTED_SELF_EXPORT = Scenario(
+GRANTED_SELF_EXPORT = ExportScenario(
     name="granted_self_export",
     title="A help-desk account is put into the export group and exports its own mailbox",
     kind=Kind.ATTACK,
@@ -225,7 +217,7 @@ GRANTED_SELF_EXPORT = Scenario(
     ),
 )
 
-POWERSHELL_SEVEN = Scenario(
+POWERSHELL_SEVEN = ExportScenario(
     name="pwsh_export",
     title="Both commands run in pwsh.exe, which the seed rule does not look at",
     kind=Kind.ATTACK,

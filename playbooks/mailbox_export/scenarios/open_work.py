@@ -1,18 +1,11 @@
 """Honest work outside the four closable scenarios: a person has to check the ticket."""
 
 from playbooks.mailbox_export.scenarios import commands
-from playbooks.mailbox_export.scenarios.programs import COMMAND_PROMPT, DESKTOP, POWERSHELL, TASK_SCHEDULER
-from playbooks.mailbox_export.scenarios.scenario import (
-    Expected,
-    Hours,
-    Kind,
-    Place,
-    Runner,
-    Scenario,
-    Step,
-)
+from playbooks.mailbox_export.scenarios.scenario import ExportScenario
+from playbooks.scenarios import Expected, Hours, Kind, Place, Runner, Step
+from playbooks.scenarios.programs import COMMAND_PROMPT, DESKTOP, POWERSHELL, TASK_SCHEDULER
 
-OFFBOARDING = Scenario(
+OFFBOARDING = ExportScenario(
     name="offboarding",
     title="An Exchange administrator archives a leaver's mailbox for a ticket",
     kind=Kind.BENIGN,
@@ -42,7 +35,7 @@ OFFBOARDING = Scenario(
     ),
 )
 
-RESTORE = Scenario(
+RESTORE = ExportScenario(
     name="restore",
     title="A restored folder goes to a drive share, an old request of that name is removed first",
     kind=Kind.BENIGN,
@@ -69,7 +62,7 @@ RESTORE = Scenario(
     ),
 )
 
-MIGRATION = Scenario(
+MIGRATION = ExportScenario(
     name="migration",
     title="A contractor moves every mailbox to another mail product and clears all requests first",
     kind=Kind.BENIGN,
@@ -97,7 +90,7 @@ MIGRATION = Scenario(
     ),
 )
 
-LEAVER_WORKFLOW = Scenario(
+LEAVER_WORKFLOW = ExportScenario(
     name="leaver_workflow",
     title="The identity workflow archives a leaver every night, and no register names its account",
     kind=Kind.BENIGN,
@@ -124,7 +117,7 @@ LEAVER_WORKFLOW = Scenario(
     ),
 )
 
-NIGHT_REQUEST = Scenario(
+NIGHT_REQUEST = ExportScenario(
     name="night_request",
     title="An administrator exports an executive at night and says that somebody phoned him",
     kind=Kind.AMBIGUOUS,
@@ -150,7 +143,7 @@ NIGHT_REQUEST = Scenario(
     ),
 )
 
-HELP_PAGES = Scenario(
+HELP_PAGES = ExportScenario(
     name="help_pages",
     title="An administrator reads the help of both commands; nothing is exported",
     kind=Kind.BENIGN,

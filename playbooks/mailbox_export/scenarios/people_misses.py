@@ -6,17 +6,11 @@ from playbooks.mailbox_export.scenarios.benign import (
     EDISCOVERY_CASE,
     SELF_EXPORT,
 )
-from playbooks.mailbox_export.scenarios.flaws import (
-    below,
-    near_miss,
-    reworded,
-    run_by,
-    started_by,
-)
-from playbooks.mailbox_export.scenarios.programs import (
+from playbooks.scenarios import Hours, Place, Register, Runner
+from playbooks.scenarios.flaws import below, near_miss, reworded, run_by, started_by
+from playbooks.scenarios.programs import (
     REMOTING,
 )
-from playbooks.mailbox_export.scenarios.scenario import Hours, Place, Register, Runner
 
 # eDiscovery with one thing wrong.
 _CASES = (

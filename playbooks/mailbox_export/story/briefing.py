@@ -5,20 +5,22 @@ from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.story.facts import facts
 from playbooks.mailbox_export.story.findings import findings
 from playbooks.mailbox_export.story.next_steps import next_steps
-from playbooks.mailbox_export.story.proposal import proposal
+from playbooks.mailbox_export.story.proposal import proposal, proposed_rows
 from playbooks.mailbox_export.story.queries import queries
 from playbooks.model import Briefing, Close, Escalate, Reason, Stance, Verdict
 
 
 def brief(scene: Scene, coverages: tuple[Coverage, ...], verdict: Verdict) -> Briefing:
     """Everything that the comment and the task say besides the verdict, in a fixed order."""
+    rows = proposed_rows(scene, coverages, verdict)
     return Briefing(
         headline=_headline(scene, verdict),
         findings=findings(scene, coverages),
         facts=facts(scene),
         steps=next_steps(scene, verdict),
         queries=queries(scene, verdict),
-        proposal=proposal(coverages, verdict),
+        proposal=proposal(rows),
+        rows=rows,
     )
 
 

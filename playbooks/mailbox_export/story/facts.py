@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from playbooks.mailbox_export.folding import fold_display_name
+from playbooks.folding import fold_display_name
 from playbooks.mailbox_export.red_flags.watched import is_high_value, names_of_runner, on_list
 from playbooks.mailbox_export.registers.register_rows import ASSETS, LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
-from playbooks.mailbox_export.who.accounts import RunnerKind
-from playbooks.mailbox_export.who.identities import Identity
 from playbooks.model import (
     Absent,
     Device,
@@ -23,6 +21,8 @@ from playbooks.model import (
     Unavailable,
     WatchlistItem,
 )
+from playbooks.who.accounts import RunnerKind
+from playbooks.who.identities import Identity
 
 _KINDS = {
     RunnerKind.SYSTEM: "the local SYSTEM account of the host",

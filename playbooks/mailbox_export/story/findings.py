@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from playbooks.mailbox_export.coverage.attempts import Attempt
 from playbooks.mailbox_export.coverage.conditions import clock
 from playbooks.mailbox_export.coverage.covering import Coverage
-from playbooks.mailbox_export.parents import parent_shown
 from playbooks.mailbox_export.readings import Reading
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Finding
+from playbooks.who.parents import parent_shown
 
 _SCENARIO_WORDS = {
     "scheduled_export": "registered job",

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from playbooks import kql
 from playbooks.mailbox_export.scene import Scene
-from playbooks.mailbox_export.who.hosts import short_name
 from playbooks.model import Close, Query, Verdict
+from playbooks.who.hosts import short_name
 
 _HOST = """\
 _Im_ProcessCreate

@@ -1,1 +1,0 @@
-"""Reading command lines: from text, by the Windows rules and a PowerShell grammar, into frozen values."""

@@ -1,1 +1,0 @@
-"""Who ran it: accounts, hosts and mailboxes, resolved to exactly one directory user or not at all."""
