@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
 EXPORT = datetime(2024, 11, 18, 21, 0, tzinfo=UTC)
@@ -188,7 +188,7 @@ class FarSide:
         self._pipe, theirs = spawning.Pipe()
         self._process = spawning.Process(target=_run, args=(theirs, self.stations, certificate), daemon=True)
 
-    def __enter__(self) -> "FarSide":
+    def __enter__(self) -> Self:
         self._process.start()
         self.addresses: Mapping[str, str] = self._pipe.recv()
         return self
@@ -212,7 +212,7 @@ class FarSide:
         self._ask("delay", seconds)
 
     def calls(self) -> list[tuple[str, str, str, bool]]:
-        """Service, method, path template and whether it was part of a batch, of every call since the last time."""
+        """Service, method, path template and whether part of a batch, of every call since the last time."""
         answer: list[tuple[str, str, str, bool]] = self._ask("calls")
         return answer
 
@@ -256,6 +256,15 @@ class _Kept:
         if key not in self._answers:
             self._answers[key] = self._store.query(kql, now=now, timespan=timespan)
         return self._answers[key]
+
+    def add_process_events(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As the store does."""
+        self._store.add_process_events(rows)
+
+    def clear(self) -> None:
+        """As the store does."""
+        self._answers.clear()
+        self._store.clear()
 
     def add_alerts(self, rows: object) -> None:
         """Not kept: a flood of alerts about the same host would be one more thing to read."""

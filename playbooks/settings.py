@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -182,7 +183,7 @@ class Settings(BaseModel):
             )
         return self
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A short hash of every setting but the token: a comment tells by which rules it was judged."""
         document = self.model_dump(mode="json", exclude={"local_token"})
@@ -213,7 +214,7 @@ class Settings(BaseModel):
             log_wait=timedelta(minutes=self.log_wait_minutes),
         )
 
-    @property
+    @cached_property
     def write(self) -> WriteSettings:
         """How verdicts are written back."""
         return WriteSettings(

@@ -72,7 +72,7 @@ class Clients:
     async def close(self) -> None:
         """Ends every connection that was made."""
         made = self.__dict__
-        for name in ("messages", "graph", "_transport", "_identity"):
+        for name in ("messages", "_transport", "_identity"):
             if name in made:
                 await made[name].close()
 
@@ -174,14 +174,8 @@ class Clients:
         from playbooks.clients.graph import Graph
 
         endpoint = self._settings.graph_endpoint
-        scope = _scope(endpoint, "graph_endpoint")
-        return Graph(
-            endpoint,
-            scope=scope,
-            identity=self._identity,
-            patience=self._patience,
-            read_only=self._read_only,
-        )
+        rest = self._rest(endpoint, scope=_scope(endpoint, "graph_endpoint"), seconds=20.0)
+        return Graph(rest, identity=self._identity, patience=self._patience)
 
     @cached_property
     def messages(self) -> "QueueMessages":
@@ -203,7 +197,8 @@ class Clients:
     def _transport(self) -> "AioHttpTransport":
         from playbooks.clients.rest import make_transport
 
-        return make_transport(self._settings.arm_endpoint, self._settings.logs_endpoint)
+        settings = self._settings
+        return make_transport(settings.arm_endpoint, settings.logs_endpoint, settings.graph_endpoint)
 
     @cached_property
     def _arm(self) -> "Rest":

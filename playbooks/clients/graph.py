@@ -1,115 +1,50 @@
-"""Microsoft Graph v1.0 through msgraph-sdk's request builders, with answers read as plain JSON.
+"""Microsoft Graph v1.0: requests of msgraph-sdk's builders, sent as Azure Resource Manager's are.
 
-The SDK's typed answers import some 1,200 modules inside the event loop at first use; its redirect and
-retry layers follow and sleep what they are told. Neither is in this client: builders, authentication
-and claims challenge are the SDK's, the rest is bounded here.
+The SDK's typed answers import some 1,200 modules inside the event loop at first use, its redirect and retry
+layers follow and sleep what they are told, and one request through its adapter and httpx costs the processor
+time of four through azure-core. So the builders are the SDK's, and authentication, claims challenge and
+transport are azure-core's.
 """
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
+from azure.core.rest import HttpRequest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
-from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
-from kiota_authentication_azure.azure_identity_authentication_provider import (
-    AzureIdentityAuthenticationProvider,
-)
-from kiota_http.httpx_request_adapter import HttpxRequestAdapter
-from kiota_http.kiota_client_factory import KiotaClientFactory
-from kiota_http.middleware import ParametersNameDecodingHandler
-from kiota_http.middleware.options import ResponseHandlerOption
-from kiota_http.observability_options import ObservabilityOptions
 from msgraph import GraphServiceClient
 
-from playbooks.clients.answers import (
-    MOST_BYTES,
-    Answer,
-    Call,
-    TooLarge,
-    log_answer,
-    read_answer,
-    refuse_oversize,
-)
-from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
+from playbooks.clients.answers import Answer, Call, TooLarge, read_answer
+from playbooks.clients.attempt import Patience, current_attempt
 from playbooks.clients.graph_batch import BATCH, Part, batch_request, batches, part_answers
 from playbooks.clients.identity import Identity
-from playbooks.clients.read_only_graph import ReadOnlyTransport
-from playbooks.clients.rest import CONNECT_SECONDS, MOST_PAGES, followed, loopback
+from playbooks.clients.rest import MOST_PAGES, Rest, followed
 from playbooks.clients.rounds import Answered, Rounds
 from playbooks.errors import SourceError, SourceUnavailable
 
-SECONDS = 20.0
-MOST_AT_ONCE = 8  # httpx grows costly with many requests in flight
 
+class Addressed:
+    """What the SDK's builders need of an adapter: where Graph is. Nothing is sent through it."""
 
-class BoundedStream(httpx.AsyncByteStream):
-    """A body that raises TooLarge beyond the bound; it is never an encoded one."""
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
 
-    def __init__(self, stream: httpx.AsyncByteStream, call: Call) -> None:
-        self._stream = stream
-        self._call = call
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The parts, counted."""
-        size = 0
-        async for part in self._stream:
-            size += len(part)
-            if size > MOST_BYTES:
-                refuse_oversize(self._call)
-            yield part
-
-    async def aclose(self) -> None:
-        """Ends the connection's stream."""
-        await self._stream.aclose()
-
-
-class BoundedTransport(httpx.AsyncBaseTransport):
-    """httpx's own transport with bounded bodies. Raises SourceUnavailable for an encoding not asked for."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx."""
-        response = await self._transport.handle_async_request(request)
-        call = Call(source="Microsoft Graph", method=request.method, template="", needs="")
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            await response.aclose()
-            raise SourceUnavailable(call.source, "the answer is encoded in a way that was not asked for")
-        if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = BoundedStream(response.stream, call)
-        return response
-
-    async def aclose(self) -> None:
-        """Ends the connections."""
-        await self._transport.aclose()
+    def enable_backing_store(self, _factory: object) -> None:
+        """Not used: no model is ever made."""
 
 
 class Graph:
-    """The SDK's client, and how one of its requests is asked."""
+    """The SDK's builders, and how one of their requests is asked."""
 
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        scope: str,
-        identity: Identity,
-        patience: Patience,
-        read_only: bool = False,
-    ) -> None:
-        self._read_only = read_only
-        self._endpoint = endpoint
-        self._base_url = f"{endpoint}/v1.0"
-        self._scope = scope
+    def __init__(self, rest: Rest, *, identity: Identity, patience: Patience) -> None:
+        self._rest = rest
+        self._base_url = f"{rest.endpoint}/v1.0"
         self._identity = identity
         self._patience = patience
-        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
         self._rounds = Rounds[Part, Answer](self._ask_all)
 
     def builder(self, choose: Callable[[GraphServiceClient], Any]) -> Any:
@@ -149,47 +84,14 @@ class Graph:
         while link := pages[-1].get("@odata.nextLink"):
             if len(pages) >= MOST_PAGES:
                 raise SourceUnavailable(call.source, f"a list of more than {MOST_PAGES} pages was not read")
-            following = builder.with_url(followed(call, link, start=f"{self._endpoint}/v1.0/"))
+            following = builder.with_url(followed(call, link, start=f"{self._base_url}/"))
             pages.append(await self.one(call, following, advanced=advanced))
         return pages
 
-    async def close(self) -> None:
-        """Ends the connections, if any were made."""
-        if "_http" in self.__dict__:
-            await self._http.aclose()
-
     @cached_property
     def _builders(self) -> GraphServiceClient:
-        return GraphServiceClient(request_adapter=self._adapter)
-
-    @cached_property
-    def _http(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
-        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=not loopback(self._endpoint))
-        client = httpx.AsyncClient(
-            transport=BoundedTransport(ReadOnlyTransport(transport) if self._read_only else transport),
-            timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS),
-            headers={"Accept-Encoding": "identity"},
-            follow_redirects=False,
-        )
-        layers = [ParametersNameDecodingHandler()]
-        made: httpx.AsyncClient = KiotaClientFactory.create_with_custom_middleware(layers, client)
-        return made
-
-    @cached_property
-    def _adapter(self) -> HttpxRequestAdapter:
-        # Without its host name in this list no token is sent at all; with an empty list it goes anywhere.
-        host = urlsplit(self._endpoint).hostname or ""
-        authentication = AzureIdentityAuthenticationProvider(
-            self._identity, scopes=[self._scope], allowed_hosts=[host]
-        )
-        adapter = HttpxRequestAdapter(
-            authentication,
-            http_client=self._http,
-            observability_options=ObservabilityOptions(include_euii_attributes=False),
-        )
-        adapter.base_url = self._base_url
-        return adapter
+        adapter: Any = Addressed(self._base_url)
+        return GraphServiceClient(request_adapter=adapter)
 
     async def _once(self, call: Call, request: RequestInformation) -> dict[str, Any]:
         return await self._read(call, lambda: self._send(call, request))
@@ -226,20 +128,15 @@ class Graph:
             return error
 
     async def _send(self, call: Call, request: RequestInformation) -> Answer:
-        # ValueError: a claims challenge that is no base 64.
-        try:
-            async with self._at_once, asyncio.timeout(seconds_left(call.source, most=SECONDS)):
-                response = await self._adapter.send_primitive_async(request, "bytes", {})
-        except (httpx.HTTPError, TimeoutError, ValueError) as error:
-            log_answer(call, 0)
-            raise Passing(call.source, f"no whole answer ({type(error).__name__})") from error
-        log_answer(call, response.status_code)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status_code, headers=headers, body=response.content)
+        request.path_parameters.setdefault("baseurl", self._base_url)
+        headers, body = request.request_headers, request.content
+        return await self._rest.send(
+            call, HttpRequest(call.method, str(request.url), headers=headers, content=body)
+        )
 
 
 def _request(builder: Any, query: Mapping[str, Any], *, advanced: bool) -> RequestInformation:
-    """The builder's GET with these query parameters, to be answered natively."""
+    """The builder's GET with these query parameters."""
     headers = HeadersCollection()
     if advanced:
         headers.add("ConsistencyLevel", "eventual")
@@ -248,10 +145,6 @@ def _request(builder: Any, query: Mapping[str, Any], *, advanced: bool) -> Reque
     kind = type(builder)
     parameters = getattr(kind, f"{kind.__name__}GetQueryParameters")(**query)
     request: RequestInformation = builder.to_get_request_information(
-        RequestConfiguration(
-            headers=headers,
-            query_parameters=parameters,
-            options=[ResponseHandlerOption(NativeResponseHandler())],
-        )
+        RequestConfiguration(headers=headers, query_parameters=parameters)
     )
     return request

@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.method import Method
-from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
-from kiota_http.middleware.options import ResponseHandlerOption
+from stduritemplate import StdUriTemplate
 
 from playbooks.clients.answers import Answer, Call, json_object, log_answer
 from playbooks.clients.attempt import Passing
@@ -23,7 +23,6 @@ from playbooks.errors import SourceError
 MOST_PARTS: Final = 20
 """`$batch` takes no more (Microsoft Graph, "JSON batching")."""
 BATCH: Final = Call(source="Microsoft Graph", method="POST", template="/v1.0/$batch", needs="")
-_WHOLE_URL = "request-raw-url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,6 @@ def batch_request(questions: Sequence[str], correlation_id: str) -> RequestInfor
     request.headers = HeadersCollection()
     if correlation_id:
         request.headers.add("client-request-id", correlation_id)
-    request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
     request.set_stream_content(json.dumps({"requests": listed}).encode(), "application/json")
     return request
 
@@ -97,10 +95,31 @@ def _headers(one: Mapping[str, Any]) -> dict[str, str]:
 
 def _asked(request: RequestInformation, base_url: str) -> str:
     """Relative address and headers of a request, as JSON text that is the same for the same question."""
-    request.path_parameters.setdefault("baseurl", base_url)
-    # Kiota writes %24 for the $ of the service's own parameters, and Graph's batch wants the $.
-    url = str(request.url).removeprefix(base_url).replace("%24", "$")
-    headers = {
-        name: value for name, value in (request.request_headers or {}).items() if name != "client-request-id"
-    }
-    return json.dumps({"url": url, "headers": headers}, sort_keys=True)
+    given = request.request_headers or {}
+    headers = {name: value for name, value in given.items() if name != "client-request-id"}
+    return json.dumps({"url": _relative(request, base_url), "headers": headers}, sort_keys=True)
+
+
+def _relative(request: RequestInformation, base_url: str) -> str:
+    """The address that Kiota would write, less its beginning.
+
+    Its own expansion quotes letter by letter in Python, which cost a fifth of an incident's processor time;
+    here the path alone goes through it. It writes %24 for the $ of parameters, and a batch wants the $.
+    """
+    if whole := request.path_parameters.get(RequestInformation.RAW_URL_KEY):
+        return str(whole).removeprefix(base_url).replace("%24", "$")
+    path = (request.url_template or "").partition("{?")[0].removeprefix("{+baseurl}")
+    known = {name: str(value) for name, value in request.path_parameters.items()}
+    query = "&".join(
+        f"{name.replace('%24', '$')}={quote(_text(value), safe=',')}"
+        for name, value in request.query_parameters.items()
+        if value is not None
+    )
+    return StdUriTemplate.expand(path, known) + (f"?{query}" if query else "")
+
+
+def _text(value: object) -> str:
+    """A parameter as text: a list by commas, a truth value as JSON has it."""
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,9 +15,7 @@ from uuid import UUID
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.method import Method
-from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
-from kiota_http.middleware.options import ResponseHandlerOption
 
 from playbooks.clients.answers import Call, TooLarge
 from playbooks.clients.attempt import Passing, Patience, current_attempt
@@ -211,4 +209,4 @@ def _configuration() -> RequestConfiguration[Any]:
     headers.add(*_WHOLE_ENUMS)
     if correlation := current_attempt().correlation_id:
         headers.add("client-request-id", correlation)
-    return RequestConfiguration(headers=headers, options=[ResponseHandlerOption(NativeResponseHandler())])
+    return RequestConfiguration(headers=headers)

@@ -33,7 +33,10 @@ class ReadOnlyPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
     def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
         """Raises WriteRefused before anything is sent."""
-        refuse_write(request.http_request.method, request.http_request.url)
+        body = request.http_request.content
+        refuse_write(
+            request.http_request.method, request.http_request.url, body if isinstance(body, bytes) else b""
+        )
 
 
 def _all_gets(body: bytes) -> bool:

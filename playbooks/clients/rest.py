@@ -124,10 +124,14 @@ class Rest:
         return await patience.repeat(once, operation=call.operation)
 
     async def _send(self, call: Call, url: str, body: object) -> Answer:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        if correlation := current_attempt().correlation_id:
-            headers["x-ms-client-request-id"] = correlation
-        request = HttpRequest(call.method, url, headers=headers, json=body)
+        correlation = current_attempt().correlation_id
+        headers = {"x-ms-client-request-id": correlation} if correlation else {}
+        return await self.send(call, HttpRequest(call.method, url, headers=headers, json=body))
+
+    async def send(self, call: Call, request: HttpRequest) -> Answer:
+        """Whatever the service answers to one request, sent once. Raises Passing where that is not whole."""
+        request.headers["Accept"] = "application/json"
+        request.headers["Accept-Encoding"] = "gzip"
         seconds = seconds_left(call.source, most=self._seconds)
         try:
             async with asyncio.timeout(seconds):

@@ -206,7 +206,7 @@ LEVELS = (
                 shows=f"every HTTP call x every fault of an answer, edit, kill, copy; incidents of {where}",
                 run=run_wire_all,
                 schedules=_singles_over_http(*flags),
-                short=60,
+                short=45 if flags else 60,
             ),
         )
     ),

@@ -1,0 +1,152 @@
+"""From process start to the first answer and to the first verdict, against a hello-world app.
+
+    python bench/cold_start.py [--rounds 7] [--json]
+
+Both run on Microsoft's worker library alone (`azure-functions-runtime`), without a host in between: a process
+starts, the library indexes the app and calls one function. Hello-world answers a text. Ours answers 202 once
+a queue in this process has confirmed the message, and then judges an incident of a local workspace in another
+process. Exit status 1 where the first answer takes more than 2.2 times that of hello-world.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+MOST_TIMES = 2.2
+HELLO = """
+import azure.functions as func
+app = func.FunctionApp(func.AuthLevel.ANONYMOUS)
+@app.route("hello", methods=["POST"])
+async def hello(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("hello")
+"""
+
+
+async def child(folder: Path, calls: list[dict[str, Any]]) -> None:
+    """Loads the app and makes the calls one after the other; tells when each of it was done."""
+    from simulator.host.fields import Fields  # noqa: PLC0415 - only this process is measured
+    from simulator.host.worker import Worker  # noqa: PLC0415
+
+    with Worker(folder, dict(os.environ)) as worker:
+        known = {one.name: one for one in await worker.index()}
+        moments, answers = [perf_counter()], []
+        for call in calls:
+            value, metadata = _input(call, Fields)
+            done = await worker.invoke(
+                known[call["function"]].function_id,
+                argument=call["argument"],
+                value=value,
+                trigger_metadata=metadata,
+            )
+            moments.append(perf_counter())
+            http = getattr(done.returned, "http", None)
+            answers.append([done.succeeded, str(http.status_code) if http else "", done.failure])
+        # Ends at once: what the app's threads still hold is not measured.
+        sys.stdout.write(json.dumps({"moments": moments, "answers": answers}) + "\n")
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _input(call: Mapping[str, Any], fields: Any) -> tuple[Any, dict[str, Any]]:
+    if "message" in call:
+        metadata = {"Id": fields(json=json.dumps("1")), "DequeueCount": fields(json="1")}
+        return fields(string=call["message"]), metadata
+    headers = {"content-type": "application/json"}
+    body = fields(bytes=call["body"].encode())
+    http = fields(method="POST", url=call["url"], headers=headers, params=call["params"], query={}, body=body)
+    return fields(http=http), {}
+
+
+async def started(folder: Path, calls: list[dict[str, Any]], environment: Mapping[str, str]) -> list[float]:
+    """Milliseconds from the start of a process to the app loaded, and to the answer of each call."""
+    given = {name: value for name, value in os.environ.items() if name != "CONTAINER_NAME"}
+    begun = perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--child", str(folder), "--calls", json.dumps(calls)),
+        env={**given, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    told, _ = await process.communicate()
+    document = json.loads(told)
+    if failed := [answer for answer in document["answers"] if not answer[0]]:
+        raise SystemExit(f"a call failed: {failed}")
+    # Both processes read the same monotonic clock.
+    return [(moment - begun) * 1000 for moment in document["moments"]]
+
+
+async def measure(rounds: int) -> tuple[Any, bool]:
+    """The report, and whether the first answer is as fast as promised."""
+    from bench.far_side import NOW, FarSide, Station  # noqa: PLC0415 - not in the measured process
+    from bench.measure import Report  # noqa: PLC0415
+    from playbooks.messages import TriageMessage  # noqa: PLC0415
+    from playbooks.model import IncidentId  # noqa: PLC0415
+    from simulator.host.queue_service import QueueService, connection_string  # noqa: PLC0415
+    from simulator.host.store import QueueStore  # noqa: PLC0415
+
+    report, store = Report(name="cold_start"), QueueStore()
+    store.create_queue("triage")
+    with tempfile.TemporaryDirectory() as place, FarSide([Station(0)]) as far:
+        (Path(place) / "function_app.py").write_text(HELLO, encoding="utf-8")
+        async with QueueService(store) as queue:
+            settings = {name: value for name, value in far.addresses.items() if name != "workspace"}
+            settings["AzureWebJobsStorage"] = connection_string(queue.endpoint)
+            for _ in range(rounds):
+                hello = [_http("hello", "req", "hello", {})]
+                loaded, answered = await started(Path(place), hello, {})
+                report.add("hello-world: loaded", loaded)
+                report.add("hello-world: first answer", answered)
+                parts = far.addresses["workspace"].split("/")
+                [(name, _)] = far.incidents(1)
+                incident_id = IncidentId(parts[2], parts[4], parts[8], name)
+                message = TriageMessage(
+                    playbook="mailbox_export", subject=incident_id, correlation_id="cold", accepted_at=NOW
+                )
+                post = _http("receive", "req", json.dumps({"incidentId": incident_id.path}), PLAYBOOK)
+                verdict = {"function": "triage", "argument": "msg", "message": message.encode()}
+                loaded, answered, judged = await started(ROOT, [post, verdict], settings)
+                report.add("ours: loaded", loaded, against="hello-world: loaded")
+                report.add("ours: first answer (202)", answered, against="hello-world: first answer")
+                report.add("ours: first verdict", judged, against="hello-world: first answer")
+                [(status, _comments)] = far.left([name])
+                report.facts["the incident of the first verdict"] = status
+    kept = (report.times("ours: first answer (202)") or 0) <= MOST_TIMES
+    return report, kept
+
+
+PLAYBOOK = {"playbook": "mailbox_export"}
+
+
+def _http(function: str, argument: str, body: str, params: dict[str, str]) -> dict[str, Any]:
+    url = f"http://127.0.0.1/api/{function}"
+    return {"function": function, "argument": argument, "body": body, "params": params, "url": url}
+
+
+def main() -> int:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--calls", default="[]", help=argparse.SUPPRESS)
+    given: SimpleNamespace = parser.parse_args(namespace=SimpleNamespace())
+    if given.child:
+        asyncio.run(child(given.child, json.loads(given.calls)))
+    report, kept = asyncio.run(measure(given.rounds))
+    report.leave(as_json=given.json)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
