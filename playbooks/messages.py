@@ -97,13 +97,13 @@ def rescue(text: str, workspace_paths: tuple[str, ...], *, accepted_at: datetime
     """
     try:
         document = parse_object(_plain(text))
-        incident_id = read_incident_id(document.get("incidentId"), workspace_paths)
+        subject = _read_subject(document, workspace_paths)
     except RequestRefused:
         return None
     playbook, correlation_id = document.get("playbook"), document.get("correlationId")
     return TriageMessage(
         playbook=playbook if isinstance(playbook, str) else "",
-        subject=incident_id,
+        subject=subject,
         correlation_id=correlation_id[:64] if isinstance(correlation_id, str) else "",
         accepted_at=accepted_at,
     )

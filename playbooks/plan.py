@@ -66,13 +66,15 @@ def decision_id(incident: Incident, kind: Kind, part: str = "comment") -> UUID:
 
 
 def is_held(incident: Incident, settings: WriteSettings) -> bool:
-    """True where a person has taken the incident: an owner, or a status that we did not set.
+    """True where a person has taken the incident: an owner, a true positive, or a status not set by us.
 
     A close of ours is ours to undo, whoever took the incident since.
     """
     if was_closed_by_us(incident):
         return False
     if incident.owner and incident.owner.key.casefold() not in settings.unowned_owners:
+        return True
+    if incident.status is not Status.CLOSED and incident.classified.casefold().startswith("truepositive"):
         return True
     ours = settings.escalated_status is Status.ACTIVE and Kind.ESCALATED.label in incident.labels
     return incident.status is Status.ACTIVE and not ours
@@ -123,7 +125,7 @@ def kind_of(judgement: Judgement, incident: Incident, *, settings: WriteSettings
     """Which kind of decision a judgement becomes on this incident."""
     if held:
         return Kind.NOTED
-    if settings.mode is Mode.OBSERVE:
+    if settings.mode is Mode.OBSERVE and not was_closed_by_us(incident):
         return Kind.OBSERVED
     if isinstance(judgement.verdict, Escalate):
         return Kind.ESCALATED
@@ -206,7 +208,9 @@ def _change(
     present = {label.lower() for label in incident.labels}
     wanted = (kind.label, REOPENED) if was_closed_before(incident) else (kind.label,)
     add = tuple(label for label in wanted if label not in present)
-    remove = tuple(label for label in incident.labels if label.lower() in LABELS - {kind.label})
+    # What was handed to people stays marked so, whatever is only observed about it later.
+    lasting = {kind.label, Kind.ESCALATED.label} if kind is Kind.OBSERVED else {kind.label}
+    remove = tuple(label for label in incident.labels if label.lower() in LABELS - lasting)
     status, severity = _raised(judgement, incident, kind=kind, settings=settings)
     if kind is Kind.CLOSED and isinstance(judgement.verdict, Close):
         return IncidentChange(

@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from playbooks.model import Close, Fact, Finding, Judgement, Reason, Stance
 
-COMMENT_LIMIT = 30_000
+COMMENT_LIMIT = 29_900
+"""Below the services' 30,000 by what a client may add, e.g. a mark to find a comment of ours by."""
 TASK_LIMIT = 3_000
 RECORD_MARK = "triage-record:"
 
@@ -189,7 +190,7 @@ class Heading:
 
 
 def render_comment(judgement: Judgement, heading: Heading) -> str:
-    """The comment as HTML, at most 30,000 characters: where it is longer, whole rows go, and are counted."""
+    """The comment as HTML, at most COMMENT_LIMIT characters: beyond it whole rows go, and are counted."""
     for keep in _SIZES:
         text = _render(judgement, heading, keep)
         if len(text) <= COMMENT_LIMIT:

@@ -57,8 +57,10 @@ class Service:
 
     @cached_property
     def settings(self) -> Settings:
-        """Raises SettingsError with every problem at once."""
-        return read_settings(self._environment)
+        """Raises SettingsError with every problem at once; what only the playbooks can tell comes last."""
+        settings = read_settings(self._environment)
+        watched_rules(settings.rule_ids)
+        return settings
 
     @cached_property
     def clients(self) -> "Clients":

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from playbooks.errors import Overtaken, WriteConflict, WriteRefused
-from playbooks.model import Incident, IncidentChange, Judgement, Mode, WriteBack, WriteSettings
+from playbooks.model import Incident, IncidentChange, Judgement, Mode, Status, WriteBack, WriteSettings
 from playbooks.objections import OVERTAKEN_REASON, close_refused, with_objection
 from playbooks.plan import Kind, Standing, is_held, plan_write_back, was_closed_by_us
 from playbooks.ports import Incidents
@@ -73,13 +73,17 @@ async def _write(
 ) -> Incident:
     """Comment, then task, then the update of the record under the etag of a fresh read; the record after it.
 
-    A task never stands without a word of ours: where the comment is refused, it follows the label.
+    A task never stands without a word of ours: where the comment is refused, it follows the label. A close
+    that no longer holds is undone first of all.
     """
+    record = incident
+    undoes = plan.change is not None and incident.status is Status.CLOSED
+    if plan.change is not None and undoes:
+        record = await _update(incidents, plan, plan.change, incident=incident, settings=settings)
     is_told = await _comment(incidents, plan, incident=incident)
     if is_told:
         await _task(incidents, plan, incident=incident)
-    record = incident
-    if plan.change is not None:
+    if plan.change is not None and not undoes:
         record = await _update(incidents, plan, plan.change, incident=incident, settings=settings)
     if not is_told:
         await _task(incidents, plan, incident=incident)
@@ -138,4 +142,4 @@ def _differs(judged: Incident, fresh: Incident) -> bool:
 def _claims(incident: Incident) -> tuple[object, ...]:
     """What a person changes to take an incident, to weigh it, or to close it in their own words."""
     one = incident
-    return one.status, one.owner, one.labels, one.severity, one.classification_comment
+    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment

@@ -111,6 +111,22 @@ def fake_alert(row: Mapping[str, Any], number: int = 0) -> LoggedAlert:
     )
 
 
+OWN_ALERT = "aaaaaaaa-0000-4000-8000-000000000001"
+
+
+def own_alert(system_alert_id: str, *, hosts: frozenset[str], time: datetime) -> LoggedAlert:
+    """The row of SecurityAlert of an alert of our rule."""
+    return LoggedAlert(
+        time=time,
+        system_alert_id=system_alert_id,
+        name="Mailbox export and removal on one host",
+        product="Azure Sentinel",
+        rule_ids=PLAYBOOK.rule_ids,
+        host_names=hosts,
+        account_names=frozenset(),
+    )
+
+
 def fake_incident(
     *,
     hosts: Iterable[str],
@@ -121,7 +137,7 @@ def fake_incident(
 ) -> Incident:
     """A new incident with one alert, of one of these rules."""
     alert = Alert(
-        system_alert_id="aaaaaaaa-0000-4000-8000-000000000001",
+        system_alert_id=OWN_ALERT,
         name="Mailbox export and removal on one host",
         rule_ids=frozenset(sorted(rule_ids)[:1]),
         product="Azure Sentinel",
@@ -364,10 +380,20 @@ class FakeEvents:
         return Found(
             tuple(
                 alert
-                for alert in self.alerts
+                for alert in (*self.own, *self.alerts)
                 if start <= alert.time <= end and (alert.host_names | alert.account_names) & names
             )
         )
+
+    @property
+    def own(self) -> tuple[LoggedAlert, ...]:
+        """The alert of `fake_incident` as it stands in the log: it names every host that has events."""
+        hosts = {name.lower() for event in self.events for name in (event.dvc_hostname, event.dvc_fqdn)}
+        hosts |= {name.partition(".")[0] for name in hosts}
+        if not self.events:
+            return ()
+        first = min(event.time for event in self.events)
+        return (own_alert(OWN_ALERT, hosts=frozenset(hosts - {""}), time=first),)
 
     async def closes_since(self, *, label: str, moment: datetime) -> Lookup[int]:
         del label, moment

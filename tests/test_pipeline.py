@@ -218,6 +218,86 @@ async def test_what_was_escalated_once_is_never_closed(survives: str) -> None:
     assert office.desk.closes == 0
 
 
+async def test_observe_mode_does_not_keep_a_close_of_ours_over_a_new_alert() -> None:
+    """Closed in act mode, then observe: an alert joins, so the close is undone and people are told."""
+    office = Office(judgements=[CLOSE, ESCALATE])
+    await run(office)
+    office.settings = WriteSettings(mode=Mode.OBSERVE)
+    office.desk.join("a-second-alert")
+
+    await run(office)
+
+    assert office.desk.incident.status is Status.NEW
+    assert office.desk.triage_labels == {"triage-escalated", "triage-reopened"}
+
+
+async def test_observe_mode_switched_on_while_an_alert_joins_our_close_undoes_it() -> None:
+    """The mode changes between our close and the look after it; the unseen alert still reopens."""
+    office = Office(judgements=[CLOSE, ESCALATE])
+
+    def flip(call: str) -> None:
+        if call == "update" and not office.desk.closes:
+            return
+        if office.desk.closes and office.settings is ACT:
+            office.settings = WriteSettings(mode=Mode.OBSERVE)
+            office.desk.join("a-second-alert")
+
+    office.desk.before = flip
+
+    await run(office)
+
+    assert office.desk.closes == 1
+    assert office.desk.incident.status is Status.NEW
+    assert "triage-escalated" in office.desk.triage_labels
+
+
+async def test_what_was_escalated_stays_so_through_observe_mode() -> None:
+    """Escalated in act, observed with one more alert, and in act again: still in people's hands."""
+    office = Office(judgements=[ESCALATE, CLOSE])
+    await run(office)
+    office.settings = WriteSettings(mode=Mode.OBSERVE)
+    office.desk.join("a-second-alert")
+    await run(office)
+    office.settings = ACT
+
+    await run(office)
+
+    assert office.desk.closes == 0
+    assert "triage-escalated" in office.desk.triage_labels
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_what_a_person_called_a_true_positive_is_theirs(when: str) -> None:
+    """Classified on the open incident, before triage or while it judges: no close, nothing overwritten."""
+    office = Office()
+
+    def classify(call: str = "add_comment") -> None:
+        if call == "add_comment" and not office.desk.incident.classified:
+            office.desk.edit(classified="TruePositive")
+
+    if when == "before":
+        classify()
+    else:
+        office.desk.before = classify
+
+    await run(office)
+
+    assert (office.desk.closes, office.desk.incident.classified) == (0, "TruePositive")
+
+
+async def test_a_close_that_no_longer_holds_is_undone_before_anything_is_written_about_it() -> None:
+    """A comment that cannot be written does not keep our close over an alert that nobody judged."""
+    office = Office(judgements=[CLOSE, ESCALATE])
+    await run(office)
+    office.desk.join("a-second-alert")
+    office.desk.before = failing("add_comment", SourceUnavailable("incident", "503", status=503))
+
+    with pytest.raises(SourceUnavailable):
+        await run(office)
+
+    assert office.desk.incident.status is Status.NEW
+
+
 async def test_observe_mode_switched_on_right_before_the_update_stops_the_close() -> None:
     """The mode is read again when the close is about to be sent; what is left is an observation."""
     office = Office()

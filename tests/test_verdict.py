@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from fakes import fake_sources, later_event
+from fakes import fake_sources, later_event, own_alert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import (
@@ -570,6 +570,25 @@ async def test_a_foreign_alert_in_the_incident_keeps_it_open() -> None:
     more = (*alerts.value, foreign(evidence.incident)) if isinstance(alerts, Found) else ()
 
     assert {"other_alerts"} == codes(decide(with_incident(evidence, alerts=Found(more))).verdict)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "another host"])
+async def test_an_alert_of_our_rule_that_the_log_shows_on_no_judged_host_keeps_it_open(where: str) -> None:
+    """The incident gives hosts and alerts apart; one without a host, or about another, was not looked at."""
+    evidence = await learn(JOB)
+    assert isinstance(evidence.incident.alerts, Found)
+    assert isinstance(evidence.alerts, Found)
+    one, *_ = evidence.incident.alerts.value
+    second = replace(one, system_alert_id="bbbbbbbb-0000-4000-8000-000000000002")
+    logged = own_alert(second.system_alert_id, hosts=frozenset({"exch02"}), time=JOB[0].time)
+    rows = (*evidence.alerts.value, *((logged,) if where == "another host" else ()))
+    both = with_incident(replace(evidence, alerts=Found(rows)), alerts=Found((one, second)))
+
+    verdict = decide(both).verdict
+
+    assert isinstance(verdict, Escalate)
+    assert {"source_unavailable"} == codes(verdict)
+    assert verdict.retry_may_help
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,10 @@ def _span(alert: Record) -> tuple[datetime | None, datetime | None]:
 
 
 def parse_entities(resource: Record) -> tuple[tuple[Account, ...], tuple[Host, ...], bool]:
-    """Accounts and hosts of all evidence, each once, and whether every piece of it could be read."""
+    """Accounts and hosts of all evidence, each once, and whether it could be read whole.
+
+    An alert without a host is not whole: what it saw would not be looked at.
+    """
     accounts: list[Account] = []
     hosts: list[Host] = []
     try:
@@ -66,8 +69,11 @@ def parse_entities(resource: Record) -> tuple[tuple[Account, ...], tuple[Host, .
             evidence = list(alert.records("evidence"))
             if len(evidence) >= MOST_ENTITIES or "evidence@odata.nextLink" in alert:
                 return (), (), False
+            named = len(hosts)
             for piece in evidence:
                 _add_entities(piece, accounts, hosts)
+            if len(hosts) == named:
+                return (), (), False
     except SourceUnavailable:
         return (), (), False
     return tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(hosts)), True

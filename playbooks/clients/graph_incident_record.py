@@ -75,6 +75,7 @@ def parse_incident(incident_id: IncidentId, body: Mapping[str, Any], *, alerts_c
         accounts=accounts,
         hosts=hosts,
         entities_whole=whole,
+        classified=_classified(resource),
         classification_comment=_closing_words(resource),
         url=resource.text_if_given("incidentWebUrl"),
         record={name: resource.members.get(name) for name in _WATCHED} | {_COUNT: alerts_count},
@@ -93,7 +94,8 @@ def changed_members(incident: Incident, change: IncidentChange) -> dict[str, Any
     if change.status is not None:
         members["status"] = _WRITTEN_STATUSES[change.status]
         # Unlike Sentinel, Graph keeps a classification on an incident that is opened again.
-        members |= {} if change.status is Status.CLOSED else _UNKNOWN
+        reopens = incident.status is Status.CLOSED and change.status is not Status.CLOSED
+        members |= _UNKNOWN if reopens else {}
     if change.classification is not None:
         members |= EXPECTED | {"resolvingComment": change.classification_comment}
     if change.severity is not None:
@@ -161,6 +163,12 @@ def _severity(resource: Record) -> Severity:
 def _owner(resource: Record) -> Owner | None:
     name = resource.text_or_null("assignedTo").strip()
     return Owner(key=name, shown=name) if name else None
+
+
+def _classified(resource: Record) -> str:
+    """Classification and determination as one; `unknown` is Graph's word for none."""
+    words = (resource.text_or_null("classification"), resource.text_or_null("determination"))
+    return "/".join(word for word in words if word != "unknown").strip("/")
 
 
 def _closing_words(resource: Record) -> str:

@@ -71,6 +71,7 @@ def parse_incident(incident_id: IncidentId, body: Mapping[str, Any]) -> Incident
         ),
         created=properties.moment("createdTimeUtc"),
         alerts=Unavailable(SOURCE, "alerts not read"),
+        classified=properties.text_if_given("classification"),
         classification_comment=properties.text_if_given("classificationComment"),
         url=properties.text_if_given("incidentUrl"),
         record={name: properties.members[name] for name in _WRITABLE if name in properties},

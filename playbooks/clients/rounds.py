@@ -12,7 +12,7 @@ from playbooks.errors import SourceError
 
 type Answered[A] = A | SourceError
 
-QUIET_PASSES = 8
+QUIET_PASSES = 4
 """Passes of the event loop without a new question that end a round: nested tasks start one pass apart."""
 
 
@@ -43,6 +43,7 @@ class Rounds[Q, A]:
         finally:
             one.waiting -= 1
             if not one.waiting:
+                self._forget(one)
                 one.task.cancel()
         answer = answers[place]
         if isinstance(answer, SourceError):
@@ -53,14 +54,18 @@ class Rounds[Q, A]:
         attempt = id(current_attempt())
         if attempt not in self._open:
             one = self._open[attempt] = _Round[Q, A]()
-            one.task = asyncio.create_task(self._asked(attempt, one))
+            one.task = asyncio.create_task(self._asked(one))
         return self._open[attempt]
 
-    async def _asked(self, attempt: int, one: _Round[Q, A]) -> Sequence[Answered[A]]:
+    def _forget(self, one: _Round[Q, A]) -> None:
+        """Nobody joins it any more."""
+        self._open = {attempt: known for attempt, known in self._open.items() if known is not one}
+
+    async def _asked(self, one: _Round[Q, A]) -> Sequence[Answered[A]]:
         try:
             await _quiet(one.questions)
         finally:
-            del self._open[attempt]
+            self._forget(one)
         return await self._ask_all(one.questions)
 
 

@@ -132,7 +132,11 @@ class SentinelIncidents:
     async def _listed(self, workspace_path: str, query: dict[str, str]) -> list[IncidentId]:
         path = f"{quote(workspace_path)}/providers/Microsoft.SecurityInsights/incidents"
         call, place = _call("GET", "/…/incidents"), workspace_path.split("/")
-        pages = await self._rest.pages(call, path, query=query, patience=self._patience)
+        try:
+            pages = await self._rest.pages(call, path, query=query, patience=self._patience)
+        except NotThere as error:
+            # A workspace that does not answer proves nothing about an incident.
+            raise SourceUnavailable(SOURCE, f"incidents of a workspace {error.cause}") from error
         return [
             IncidentId(place[2], place[4], place[8], one.guid("name"))
             for page in pages

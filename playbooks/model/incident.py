@@ -131,6 +131,8 @@ class Incident:
     accounts: tuple[Account, ...] = ()
     hosts: tuple[Host, ...] = ()
     entities_whole: bool = True
+    classified: str = ""
+    """The classification as the service words it; empty where there is none."""
     classification_comment: str = ""
     url: str = ""
     record: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)

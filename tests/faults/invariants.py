@@ -105,6 +105,8 @@ def _unseen(trace: Trace) -> None:
     """Closed by us, and an alert on it that the closing attempt did not judge."""
     if trace.gone or not trace.last.closed_by_us:
         return
+    if trace.elsewhere:
+        trace.broke("I2", "closed with an alert about a host that was not looked at")
     unseen = set(trace.last.alert_ids) - set(trace.judged) - trace.exempt
     if unseen:
         trace.broke("I5", f"closed with {len(unseen)} alerts that were never judged")
@@ -133,6 +135,7 @@ def _once(trace: Trace) -> None:
         trace.broke("I6", f"more {crowded} comments than states of the incident")
     counted = Counter(label.casefold() for label in trace.last.labels if label.startswith("triage-"))
     ours = set(counted) - {"triage-reopened"}
+    ours -= {"triage-observed"} if "triage-escalated" in ours else set()
     held = bool(trace.last.owner) or trace.last.status is not Status.NEW
     if any(number > 1 for number in counted.values()) or (len(ours) > 1 and not held):
         trace.broke("I6", f"labels {sorted(counted.elements())}")

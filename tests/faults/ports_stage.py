@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from fakes import FakeDirectory, FakeEvents, FakeWatchlists
+from fakes import FakeDirectory, FakeEvents, FakeWatchlists, own_alert
 
 from faults.organisations import Place, guid
 from faults.people import EDITS, People
@@ -32,6 +32,7 @@ from playbooks.model import (
     Incident,
     IncidentChange,
     IncidentId,
+    LoggedAlert,
     Lookup,
     Severity,
     Status,
@@ -254,9 +255,16 @@ class PortsStage(People):
         return Sources(
             directory=_Struck(self, FakeDirectory(self.place.tenant)),  # type: ignore[arg-type]
             watchlists=_Struck(self, FakeWatchlists(self.place.tenant)),  # type: ignore[arg-type]
-            events=_StruckEvents(self, FakeEvents(self.place.logged, self.place.logged_alerts)),  # type: ignore[arg-type]
+            events=_StruckEvents(self, FakeEvents(self.place.logged, self._logged_alerts())),  # type: ignore[arg-type]
             asked_at=asked_at,
         )
+
+    def _logged_alerts(self) -> tuple[LoggedAlert, ...]:
+        """Alerts of other products, and those of the incident, which all are about one host."""
+        inside = self.incident.alerts.value if isinstance(self.incident.alerts, Found) else ()
+        host = self.place.events[0].dvc_fqdn.lower()
+        own = (own_alert(a.system_alert_id, hosts=frozenset({host}), time=self.place.start) for a in inside)
+        return (*self.place.logged_alerts, *own)
 
     @property
     def request(self) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Trace:
     gone: bool = False
     reads_missing: bool = False
     """The service answers 404 to every read, as if the incident were gone."""
+    elsewhere: bool = False
+    """An alert about another host joined, of which no event is known."""
     incident_key: str = ""
     judged: tuple[str, ...] = ()
     """The alerts that the attempt which closed last had judged."""

@@ -285,8 +285,8 @@ class WireStage:
         batches = (call for call in self.floor.workspace.calls if call.path.endswith("/$batch"))
         return max((one for one in batches if one.number < part.number), key=lambda one: one.number)
 
-    def _alert(self, alert_id: str, *, ours: bool = True) -> AlertSpec:
-        host = self.place.events[0].dvc_fqdn
+    def _alert(self, alert_id: str, *, ours: bool = True, host: str = "") -> AlertSpec:
+        host = host or self.place.events[0].dvc_fqdn
         entity = {"hostName": host.partition(".")[0], "dnsDomain": host.partition(".")[2]}
         return AlertSpec(
             system_alert_id=alert_id,
@@ -355,6 +355,10 @@ class WireStage:
                 alert = self._alert(alert_id, ours=kind != "foreign")
                 workspace.add_alert(name, alert, silently=kind == "alert_silent")
                 self.announce()
+            case "elsewhere":
+                self.trace.elsewhere = True
+                workspace.add_alert(name, self._alert(guid("elsewhere"), host="exch09.contoso.com"))
+                self.announce()
             case "delete":
                 self.trace.gone = True
                 workspace.delete_incident(name)
@@ -367,6 +371,7 @@ _OTHERS = frozenset({*("owner", "active", "close", "reopen", "raise", "tag", "ti
 SLOW = timedelta(seconds=ATTEMPT_SECONDS)
 WIRE_EDITS = (
     "slow",
+    "elsewhere",
     "owner",
     "active",
     "close",
