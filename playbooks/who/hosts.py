@@ -1,9 +1,10 @@
 """Host names: the organisation's suffix, whole names only."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from playbooks.folding import fold
-from playbooks.model import Host, Policy, ProcessEvent
+from playbooks.model import Found, Host, Incident, LoggedAlert, Lookup, Policy, ProcessEvent, Unavailable
 
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
@@ -50,3 +51,25 @@ def host_of_entity(entity: Host, policy: Policy) -> str:
     if name and "." not in name and "." in domain:
         return fold(f"{name}.{domain}")
     return complete_host(name, policy)
+
+
+def alerts_elsewhere(
+    incident: Incident,
+    logged: Lookup[tuple[LoggedAlert, ...]],
+    *,
+    hosts: Iterable[str],
+    rule_ids: frozenset[str],
+) -> Iterator[tuple[str, Unavailable]]:
+    """Alerts of these rules that no judged host is known to be in: what they saw may not have been looked at.
+
+    An incident gives its hosts and its alerts apart, so the log (`SecurityAlert`) tells which alert names
+    which host. `hosts` are full names. Empty where one of the two is not known, which is told elsewhere.
+    """
+    if not isinstance(logged, Found) or not isinstance(incident.alerts, Found):
+        return
+    judged = {name for host in hosts for name in (host, short_name(host))}
+    there = {fold(row.system_alert_id) for row in logged.value if row.host_names & judged}
+    for alert in incident.alerts.value:
+        if alert.rule_ids & rule_ids and fold(alert.system_alert_id) not in there:
+            cause = "the log does not show it on a host that was judged"
+            yield f"host of the alert {alert.system_alert_id}", Unavailable("alerts", cause)

@@ -11,7 +11,7 @@ from playbooks.mailbox_export.registers.register_rows import LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Absent, Account, Found, Lookup, Reason, Stance, Unavailable
 from playbooks.who.accounts import actor_of, runner_of
-from playbooks.who.hosts import short_name
+from playbooks.who.hosts import alerts_elsewhere
 
 
 def incident_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
@@ -33,7 +33,10 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
         if isinstance(answer, Unavailable):
             yield item, answer
     yield from _accounts(scene)
-    yield from _alerts_elsewhere(scene)
+    evidence = scene.evidence
+    yield from alerts_elsewhere(
+        evidence.incident, evidence.alerts, hosts=evidence.hosts, rule_ids=scene.policy.rule_ids
+    )
 
 
 def _incident_lookups(scene: Scene) -> Iterator[tuple[str, Lookup[object]]]:
@@ -117,22 +120,6 @@ def _registers(coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
             yield Reason("register_row_recent", text, "watchlist")
         for invalid in coverage.invalid:
             yield Reason("register_row_invalid", f"Unusable row: {invalid.shown}", "watchlist")
-
-
-def _alerts_elsewhere(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
-    """Alerts of our rules that no judged host is known to be in: what they saw may not have been looked at.
-
-    An incident gives its hosts and its alerts apart, so the log tells which alert names which host.
-    """
-    evidence, rules = scene.evidence, scene.policy.rule_ids
-    if not isinstance(evidence.alerts, Found) or not isinstance(evidence.incident.alerts, Found):
-        return
-    judged = set(evidence.hosts) | {short_name(host) for host in evidence.hosts}
-    there = {fold(row.system_alert_id) for row in evidence.alerts.value if row.host_names & judged}
-    for alert in evidence.incident.alerts.value:
-        if alert.rule_ids & rules and fold(alert.system_alert_id) not in there:
-            cause = "the log does not show it on a host that was judged"
-            yield f"host of the alert {alert.system_alert_id}", Unavailable("alerts", cause)
 
 
 def _accounts(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
