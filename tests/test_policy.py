@@ -177,6 +177,120 @@ def test_an_export_with_a_trick_in_it_stays_open(name: str) -> None:
     assert code in verdict_codes(with_export(script))
 
 
+FOREIGN_SERVERS = (
+    "Connect-ExchangeServer -ServerFqdn exch.example.net",
+    "Connect-ExchangeServer exch.example.net",
+    "Connect-ExchangeServer -auto:$false exch.example.net -ClientApplication:x",
+    "Connect-ExchangeServer -Auto -Forest example.net",
+    "Connect-ExchangeServer -s exch.example.net",
+    "Connect-ExchangeServer -ServerFqdn 192.0.2.7",
+    "Connect-ExchangeServer -ServerFqdn 3221225991",
+    "Connect-ExchangeServer -ServerFqdn '0xC0000207'",
+    "Connect-ExchangeServer -ServerFqdn 2001:db8::1",
+    "Connect-ExchangeServer -ServerFqdn exch01.contoso.com.example.net",
+    "Connect-ExchangeServer -ServerFqdn notcontoso.com",
+    "Connect-ExchangeServer -ServerFqdn 'exch01.contoso.com,exch.example.net'",
+    "$p=@{ServerFqdn='exch.example.net'}; Connect-ExchangeServer @p",
+    "$s='exch.example.net'; Connect-ExchangeServer -ServerFqdn $s",
+    "Set-ADServerSettings -ConfigurationDomainController dc.example.net",
+    "Set-ADServerSettings -PreferredServer:dc.example.net",
+    "Set-ADServerSettings -PreferredGlobalCatalog dc.example.net",
+    "Set-ADServerSettings -SetPreferredDomainControllers 'dc01.contoso.com','dc.example.net'",
+    "Get-ADUser x -Server dc.example.net | Out-Null",
+    "Get-ADUser x -Server dc.example.net:389",
+    "Get-ADUser x -ser dc.example.net",
+    "Get-Service x -CN mail.example.net",
+    "Get-Service -c mail.example.net",
+    "Get-PSSession -ConnectionUri https://exch.example.net/PowerShell",
+    "Get-PSSession -ConnectionUri https://exch01.contoso.com@example.net/PowerShell",
+    r"Get-PSSession -ConnectionUri https://example.net\@exch01.contoso.com/",
+    "Get-CimInstance -CimSession mail.example.net Win32_Service",
+    "Test-Connection mail.example.net",
+    "'mail.example.net' | Test-Connection",
+    "Get-MailboxExportRequest -Do dc.example.net | Out-Null",
+    r"Test-Path \\mail.example.net\share",
+    r"Get-Content FileSystem::\\192.0.2.7\share\x.txt",
+    r"Get-ChildItem -Path ('\\mail.example.net\'+(Get-Random))",
+)
+
+
+@pytest.mark.parametrize("command", FOREIGN_SERVERS)
+def test_a_server_outside_the_organisation_stays_open(command: str) -> None:
+    """Whoever owns the server decides what the commands do, and sees the credentials."""
+    assert "target_untrusted_host" in verdict_codes(with_export(f"{command}; {JOB_EXPORT}"))
+
+
+@pytest.mark.parametrize("name", ["DomainController", "MRSServer", "RemoteHostName", "Do"])
+def test_a_foreign_server_of_an_export_or_removal_stays_open(name: str) -> None:
+    """Our own cmdlets name servers too, written out or shortened."""
+    removal = "Get-MailboxExportRequest -BatchName NightlyExport | Remove-MailboxExportRequest"
+
+    assert "target_untrusted_host" in verdict_codes(with_export(f"{JOB_EXPORT} -{name} a.example.net"))
+    if name in {"DomainController", "Do"}:
+        assert "target_untrusted_host" in verdict_codes(with_removal(f"{removal} -{name} a.example.net"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "Connect-ExchangeServer -ServerFqdn $env:SERVER",
+        "Get-ADUser x -Server ('dc'+$x)",
+        "Get-Service @p",
+        "Get-ADUser x -Server {dc.example.net}",
+    ],
+)
+def test_a_server_that_the_text_does_not_fix_stays_open(command: str) -> None:
+    """It may be anyone's."""
+    assert "command_unparsed" in verdict_codes(with_export(f"{command}; {JOB_EXPORT}"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "Connect-ExchangeServer -auto -ClientApplication:ManagementShell",
+        "Connect-ExchangeServer -ServerFqdn EXCH01",
+        "Connect-ExchangeServer exch01.contoso.com.",
+        "Set-ADServerSettings -PreferredServer DC01.CONTOSO.COM -ViewEntireForest $true",
+        "Get-ADUser x -Server contoso.com | Out-Null",
+        "Get-ADUser x -Server dc01:3268",
+        "Get-PSSession -ConnectionUri http://exch01/PowerShell/",
+        r"Test-Path \\FS01\Exports$\a",
+        "Test-Connection fs01 -Count 1 -Quiet",
+        "Start-Sleep -s 5",
+        "Get-Mailbox audit.box | Select-Object -First 5 | Out-Null",
+        "Write-Host 'see https://example.net/'",
+        "Write-EventLog -LogName Application -Source Export.Job -EventId 1 -Message done",
+    ],
+)
+def test_a_server_of_the_organisation_still_closes(command: str) -> None:
+    """Short names, full names, the domain itself; and what is no server at all."""
+    assert set() == verdict_codes(with_export(f"{command}; {JOB_EXPORT}"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "closes"),
+    [
+        ("Received -gt '1/1/2024'", True),
+        ("(Received -ge '01/01/2024 00:00') -and (Sent -lt '2024-02-01T00:00:00Z')", True),
+        ("Received -gt '1/1/2024' <# ' #> -and Subject -like '1*' <# ' #>", False),
+        ("Received -gt '1/1/2024' # '", False),
+        ("Received -gt \u2019 ' \u2019 -and Subject -like \u2019 ' \u2019", False),
+        ("Received -gt \u201c ' \u201d -and Subject -like \u201c ' \u201d", False),
+        ("Received -gt `'1' -and Subject -like `'1'", False),
+        ("Received -gt '1/1/2024", False),
+        ("Received -gt '1' -and Subject -like '1*'", False),
+        ("Received -gt '$(x)'", False),
+    ],
+)
+def test_only_a_plain_span_of_dates_is_no_filter_of_contents(condition: str, closes: bool) -> None:
+    """What another reader could take for a comment, an escape or a quote is no date."""
+    line = OWN[0].target_process_command_line.replace(
+        " -FilePath", f" -ContentFilter {{{condition}}} -FilePath"
+    )
+
+    assert closes is (verdict_codes(changed(OWN, 0, target_process_command_line=line)) == set())
+
+
 @pytest.mark.parametrize(
     "tail",
     [
@@ -248,7 +362,12 @@ CONVENTIONS: dict[str, dict[str, str]] = {
     "target is Nobody": {
         "actor_username": r"CONTOSO\svc-job", "target_username": "Nobody", "target_user_id": "S-1-0-0",
     },
-    "started from WMI by the host": {"actor_username": r"CONTOSO\EXCH01$", "actor_user_id": "S-1-5-20"},
+    "Sysmon before it named the parent's account": {"actor_username": ""},
+    "Sysmon collected as Windows events": {"event_product": "Security Events"},
+    "Defender, the account on both sides": {
+        "event_product": "M365 Defender for Endpoint", "actor_username": r"CONTOSO\svc-job",
+        "actor_user_id": JOB_SID, "target_user_id": JOB_SID,
+    },
 }  # fmt: skip
 
 
@@ -256,6 +375,34 @@ CONVENTIONS: dict[str, dict[str, str]] = {
 def test_the_runner_is_found_in_every_product_s_columns(name: str) -> None:
     """One job, told by each source in its own way."""
     assert set() == verdict_codes(all_of(JOB, **CONVENTIONS[name]))
+
+
+NO_SCHEDULER: dict[str, dict[str, str]] = {
+    "the host as NETWORK SERVICE": {"actor_username": r"CONTOSO\EXCH01$", "actor_user_id": "S-1-5-20"},
+    "NETWORK SERVICE by name": {"actor_username": r"NT AUTHORITY\NETWORK SERVICE"},
+    "NETWORK SERVICE by SID": {"actor_username": "", "actor_user_id": "S-1-5-20"},
+    "NETWORK SERVICE in Defender": {
+        "event_product": "M365 Defender for Endpoint", "actor_user_id": "S-1-5-20", "target_user_id": JOB_SID,
+    },
+    "the account itself": {"actor_username": r"CONTOSO\svc-job"},
+    "the account itself, both by SID": {
+        "actor_username": "", "actor_user_id": JOB_SID, "target_user_id": JOB_SID,
+    },
+    "the account itself in 4688": {
+        "event_product": "Security Events", "actor_username": r"CONTOSO\svc-job", "target_username": "-",
+    },
+    "the account itself in a product of another maker": {
+        "event_product": "Sentinel One", "actor_username": r"CONTOSO\svc-job",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_SCHEDULER)
+def test_a_scheduler_s_command_line_under_another_account_proves_nothing(name: str) -> None:
+    """The service runs as SYSTEM; anyone can start a svchost.exe, or forge its command line."""
+    assert {"export_uncovered", "removal_uncovered", "parent_suspicious"} <= verdict_codes(
+        all_of(JOB, **NO_SCHEDULER[name])
+    )
 
 
 STRANGERS: dict[str, tuple[dict[str, str], Change | None, str]] = {

@@ -247,6 +247,37 @@ def test_the_scheduler_is_system32s_svchost_with_its_service(
 
 
 @pytest.mark.parametrize(
+    ("product", "accounts", "scheduler"),
+    [
+        ("Sysmon", (r"NT AUTHORITY\SYSTEM", "", r"CONTOSO\svc-job", ""), True),
+        ("Sysmon", ("", "S-1-5-18", r"CONTOSO\svc-job", ""), True),
+        ("Sysmon", (r"CONTOSO\EXCH01$", "", r"CONTOSO\svc-job", ""), True),
+        ("Sysmon", (r"CONTOSO\EXCH02$", "", r"CONTOSO\svc-job", ""), False),
+        ("Sysmon", ("", "", r"CONTOSO\svc-job", ""), True),
+        ("Sysmon", (r"CONTOSO\svc-job", "", r"CONTOSO\svc-job", ""), False),
+        ("Sysmon", (r"CONTOSO\admin", "S-1-5-18", r"CONTOSO\svc-job", ""), False),
+        ("Sysmon", (r"NT AUTHORITY\NETWORK SERVICE", "", r"CONTOSO\svc-job", ""), False),
+        ("Sysmon", (r"CONTOSO\EXCH01$", "S-1-5-20", r"CONTOSO\svc-job", ""), False),
+        ("Sysmon", (r"CONTOSO\EXCH01$", "S-1-5-20", "-", ""), False),
+        ("M365 Defender for Endpoint", (r"CONTOSO\svc-job", JOB_SID, r"CONTOSO\svc-job", JOB_SID), True),
+        ("M365 Defender for Endpoint", (r"CONTOSO\svc-job", ADMIN_SID, r"CONTOSO\svc-job", JOB_SID), False),
+        ("M365 Defender for Endpoint", (r"CONTOSO\EXCH01$", "S-1-5-20", r"CONTOSO\svc-job", JOB_SID), False),
+        ("Security Events", (r"CONTOSO\svc-job", JOB_SID, "-", "S-1-0-0"), False),
+    ],
+)
+def test_the_scheduler_s_command_line_counts_under_system_alone(
+    product: str, accounts: tuple[str, str, str, str], scheduler: bool
+) -> None:
+    """Defender may give the task's account for both; NETWORK SERVICE is never a scheduler."""
+    columns = ("actor_username", "actor_user_id", "target_username", "target_user_id")
+    started = event(
+        "x", "2024-11-18 21:00", event_product=product, **dict(zip(columns, accounts, strict=True))
+    )
+
+    assert scheduler is is_scheduler(started, POLICY)
+
+
+@pytest.mark.parametrize(
     ("product", "actor", "sid", "scheduler"),
     [
         ("Security Events", r"CONTOSO\EXCH01$", "S-1-5-18", True),

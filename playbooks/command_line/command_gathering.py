@@ -36,6 +36,7 @@ class Gathered:
     exports: list[Export] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     others: list[OtherCommand] = field(default_factory=list)
+    servers: dict[Value, None] = field(default_factory=dict)
     decoded: list[str] = field(default_factory=list)
     waiting: deque[WaitingText] = field(default_factory=deque)
     depth: int = 0
@@ -81,6 +82,7 @@ class Gathered:
             exports=tuple(self.exports),
             removals=tuple(self.removals),
             others=tuple(self.others),
+            servers=tuple(self.servers),
             flags=tuple(self.raised),
             decoded=tuple(self.decoded),
             mentions=mentions,

@@ -65,8 +65,6 @@ class Export:
     parameters: frozenset[str] = frozenset()
     filters: tuple[str, ...] = ()
     """Content, folder and subject filters and source or target folders, as written."""
-    remote_host: Value | None = None
-    """`-RemoteHostName`: the export goes through a host of another organisation."""
     record_suppressed: bool = False
     """`-CompletedRequestAgeLimit` 0 in any spelling (`0`, `0.00:00:00`, `00:00:00`), or unfixed."""
     what_if: bool = False
@@ -145,6 +143,8 @@ class CommandLine:
     exports: tuple[Export, ...] = ()
     removals: tuple[Removal, ...] = ()
     others: tuple[OtherCommand, ...] = ()
+    servers: tuple[Value, ...] = ()
+    """Each server that a parameter, a path or an address in a command names, but for the target's."""
     flags: tuple[FlagRaised, ...] = ()
     decoded: tuple[str, ...] = field(default=())
     """Each `-EncodedCommand` in plain text, for the analyst."""

@@ -80,6 +80,7 @@ def _read_bystander(line: SplitLine, gathered: Gathered) -> None:
         gathered.exports.extend(trial.exports)
         gathered.removals.extend(trial.removals)
         gathered.decoded.extend(trial.decoded)
+        gathered.servers |= trial.servers
         gathered.raised |= trial.raised
         gathered.flag(CommandFlag.SCRIPT, line.arguments[0])
 

@@ -100,6 +100,11 @@ def objection(name: str, arguments: Sequence[Argument], text: str) -> FlagRaised
     return None
 
 
+def is_harmless(name: str) -> bool:
+    """True for a command that may stand beside an export; `name` in lower case, aliases resolved."""
+    return name in _HARMLESS
+
+
 def is_bootstrap(path: str) -> bool:
     """True for Exchange's own start script or console file in its installation folder, and no other."""
     folder, _, file = path.replace("/", "\\").lower().rpartition("\\")

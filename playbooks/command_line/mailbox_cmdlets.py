@@ -5,7 +5,7 @@ and move requests (Microsoft Learn, Exchange Server 2010 to 2019); common parame
 about_CommonParameters and about_Parameters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -151,7 +151,7 @@ def bind(cmdlet: Cmdlet, arguments: Iterable[Argument]) -> Binding:
     binding = Binding()
     open_name: str | None = None
     loose: list[Argument] = []
-    for argument in _without_splats(arguments, binding):
+    for argument in without_splats(arguments, binding.problems):
         if argument.name is not None:
             _note_missing(binding, open_name)
             open_name = _open(cmdlet, argument, binding)
@@ -192,7 +192,8 @@ def _take_loose(cmdlet: Cmdlet, argument: Argument, binding: Binding) -> None:
         binding.take(cmdlet.positional, argument)
 
 
-def _without_splats(arguments: Iterable[Argument], binding: Binding) -> Iterable[Argument]:
+def without_splats(arguments: Iterable[Argument], problems: list[str]) -> Iterator[Argument]:
+    """The arguments with each splatted table or list in its parts; one that is not fixed is a problem."""
     for argument in arguments:
         match argument:
             case Argument(splatted=True, bound=Table(entries=entries)):
@@ -200,6 +201,6 @@ def _without_splats(arguments: Iterable[Argument], binding: Binding) -> Iterable
             case Argument(splatted=True, bound=Several(items=items)):
                 yield from (Argument(bound=item, text=argument.text) for item in items)
             case Argument(splatted=True):
-                binding.problems.append(f"{argument.text} is not fixed by the text")
+                problems.append(f"{argument.text} is not fixed by the text")
             case _:
                 yield argument

@@ -36,7 +36,6 @@ def export_of(binding: Binding, feed: Bound | None, text: str) -> Export:
         batch_name=_value(binding, "BatchName"),
         parameters=frozenset(binding.given),
         filters=tuple(f"-{name} {binding.given[name].text}" for name in _FILTERS if name in binding.given),
-        remote_host=_value(binding, "RemoteHostName"),
         record_suppressed=_is_suppressed(binding),
         what_if=is_on(binding, "WhatIf"),
         text=text,

@@ -29,6 +29,7 @@ from playbooks.command_line.mailbox_requests import (
     removals_of,
     selection_of,
 )
+from playbooks.command_line.named_servers import named_servers
 from playbooks.command_line.powershell_arguments import (
     ArgumentReader,
     command_name,
@@ -71,6 +72,7 @@ def read_command(reader: Reader, node: Node, scope: Scope, feed: Bound | None) -
         reader.run_block(named.block, scope.inside())
         return unknown(text)
     name = named.name or reader.source.cut(node).replace("`", "").lower()
+    reader.gathered.servers.update(dict.fromkeys(named_servers(name, arguments, feed)))
     call = Call(reader=reader, name=name, text=text, arguments=arguments, scope=scope, feed=feed)
     if name == NEW_EXPORT.name.lower():
         return _export(call)

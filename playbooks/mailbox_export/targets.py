@@ -95,10 +95,12 @@ def parse_root(text: str, policy: Policy) -> Root:
     return Root(target.server, target.folded[:-1])
 
 
-def is_trusted_server(name: str, policy: Policy) -> bool:
-    """True for a host name, short or full, within the trusted DNS suffixes of file servers."""
-    server = _whole_name(fold(name.strip()), policy)
-    return is_host_name(server) and _has_trusted_suffix(server, policy)
+def is_own_server(name: str, policy: Policy) -> bool:
+    """True for a host name, short or full, or a domain, of the organisation or its file servers."""
+    server = _whole_name(fold(name.strip()), policy).rstrip(".")
+    own = {fold(dns.strip(".")) for dns in policy.domains.values()}
+    inside = _has_trusted_suffix(server, policy) or server.endswith(tuple(f".{dns}" for dns in own))
+    return is_host_name(server) and (inside or server in own)
 
 
 def target_flags(target: Target, policy: Policy) -> tuple[tuple[str, str], ...]:

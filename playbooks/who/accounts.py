@@ -81,7 +81,7 @@ def parse_run_as(text: str, policy: Policy) -> RunAs:
 
 def runner_of(event: ProcessEvent, policy: Policy) -> Runner:
     """The account a process runs as: the target user if it names an account, else the actor."""
-    target = read_account(event.target_username, event.target_user_id, event=event, policy=policy)
+    target = target_of(event, policy)
     return target if target.kind is not RunnerKind.NOBODY else actor_of(event, policy)
 
 
@@ -90,9 +90,14 @@ def actor_of(event: ProcessEvent, policy: Policy) -> Runner:
     return read_account(event.actor_username, event.actor_user_id, event=event, policy=policy)
 
 
+def target_of(event: ProcessEvent, policy: Policy) -> Runner:
+    """The account that a process is said to run as; kind NOBODY where the event names none."""
+    return read_account(event.target_username, event.target_user_id, event=event, policy=policy)
+
+
 def has_identity_conflict(event: ProcessEvent, policy: Policy) -> bool:
     """True where actor and target are both named and the actor is no account that starts for others."""
-    target = read_account(event.target_username, event.target_user_id, event=event, policy=policy)
+    target = target_of(event, policy)
     actor = actor_of(event, policy)
     if RunnerKind.NOBODY in {target.kind, actor.kind}:
         return False

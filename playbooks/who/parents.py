@@ -4,11 +4,13 @@ from itertools import pairwise
 
 from playbooks.folding import fold
 from playbooks.model import Policy, ProcessEvent
-from playbooks.who.accounts import RunnerKind, actor_of
+from playbooks.who.accounts import RunnerKind, actor_of, is_same, target_of
 
 _SVCHOST = "c:\\windows\\system32\\svchost.exe"
-_NO_PARENT_COMMAND_LINE = "security events"
+_SECURITY = "security events"
 """EventProduct of the ASIM parsers for event 4688, which has no parent command line."""
+_DEFENDER = "m365 defender for endpoint"
+"""EventProduct of the ASIM parser for Defender: a task's own account may stand as its initiating account."""
 
 _SUSPICIOUS = frozenset(
     {
@@ -23,7 +25,7 @@ _INTERACTIVE = frozenset(
 
 
 def is_scheduler(event: ProcessEvent, policy: Policy) -> bool:
-    """True where the parent is the Task Scheduler: System32's svchost.exe with `-s Schedule`.
+    """True where the parent is the Task Scheduler: System32's svchost.exe with `-s Schedule`, as SYSTEM.
 
     Where the source has no parent command line, the host's own computer account has to be the actor.
     """
@@ -32,11 +34,30 @@ def is_scheduler(event: ProcessEvent, policy: Policy) -> bool:
     words = fold(event.acting_process_command_line).replace('"', " ").split()
     if words:
         services = [name for switch, name in pairwise(words) if switch == "-s"]
-        return services == ["schedule"]
-    if fold(event.event_product.strip()) != _NO_PARENT_COMMAND_LINE:
-        return False
+        return services == ["schedule"] and _may_be_scheduler(event, policy)
     actor = actor_of(event, policy)
-    return actor.kind is RunnerKind.SYSTEM and actor.name.endswith("$") and not actor.contradiction
+    own = actor.kind is RunnerKind.SYSTEM and actor.name.endswith("$") and not actor.contradiction
+    return own and _product(event) == _SECURITY
+
+
+def _may_be_scheduler(event: ProcessEvent, policy: Policy) -> bool:
+    """Whether the accounts leave it open that the scheduler, which runs as SYSTEM, is the parent.
+
+    Its command line can be forged, and anyone may start a svchost.exe: the account it ran under tells.
+    Rows of one account name the one that the new process runs as; in 4688 that started it as well.
+    """
+    actor, target = actor_of(event, policy), target_of(event, policy)
+    if actor.contradiction or actor.kind is RunnerKind.NETWORK_SERVICE:
+        return False
+    if actor.kind in {RunnerKind.SYSTEM, RunnerKind.NOBODY}:
+        return True
+    if target.kind is RunnerKind.NOBODY:
+        return _product(event) != _SECURITY
+    return _product(event) == _DEFENDER and is_same(actor, target, policy)
+
+
+def _product(event: ProcessEvent) -> str:
+    return fold(event.event_product.strip())
 
 
 def is_suspicious(event: ProcessEvent) -> bool:
@@ -57,6 +78,12 @@ def parent_file(event: ProcessEvent) -> str:
     )
     name = fold(path.replace("/", "\\").rpartition("\\")[2]).split(" ")[0]
     return name.rstrip(". ").removesuffix(".exe")
+
+
+def starter_shown(event: ProcessEvent) -> str:
+    """The parent for a reader, with the account that it ran under where another one is named."""
+    actor = event.actor_username.strip() or event.actor_user_id.strip()
+    return f"{parent_shown(event)} under {actor}" if actor else parent_shown(event)
 
 
 def parent_shown(event: ProcessEvent) -> str:

@@ -13,7 +13,7 @@ from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import Root, read_target
 from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
 from playbooks.who.identities import is_run_as
-from playbooks.who.parents import is_scheduler, parent_shown
+from playbooks.who.parents import is_scheduler, starter_shown
 
 
 def clock(moment: datetime) -> str:
@@ -56,7 +56,7 @@ def parent_is_scheduler(anchor: Anchor, policy: Policy) -> Check:
         passed=is_scheduler(anchor.event, policy),
         met="started by the Task Scheduler",
         code=uncovered_code(anchor),
-        missing=f"started by {parent_shown(anchor.event)}, not by the Task Scheduler",
+        missing=f"started by {starter_shown(anchor.event)}, not by the Task Scheduler",
         source="process events",
     )
 

@@ -35,6 +35,10 @@ from playbooks.who.identities import Identity, is_member, is_service_account
 
 _SAM = "{sam}"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_-])?")
+_DATE_FILTER = re.compile(
+    r"""(?:[A-Za-z0-9/:.,+\s{}()-]|'[A-Za-z0-9/:.,+ -]*'|"[A-Za-z0-9/:.,+ -]*")*""", re.ASCII
+)
+"""Words, dates, closed quotes: no comment, escape or typographic quote that Exchange reads otherwise."""
 _DATE_WORDS = frozenset({"received", "sent", "and", "or", "not", "ge", "gt", "le", "lt", "eq", "ne"})
 
 
@@ -186,6 +190,8 @@ def _unfiltered(anchor: Anchor, export: Export) -> Check:
 def _is_date_filter(text: str) -> bool:
     """True for `-ContentFilter` on nothing but Received and Sent; `text` is the parameter and its value."""
     parameter, _, written = text.partition(" ")
+    if _DATE_FILTER.fullmatch(written) is None:
+        return False
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", " ", written)
     words = {fold(word) for word in re.findall(r"[^\W\d]\w*|\$", bare)}
     return fold(parameter) == "-contentfilter" and bool(words) and words <= _DATE_WORDS

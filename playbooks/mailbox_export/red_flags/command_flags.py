@@ -7,15 +7,15 @@ from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
 from playbooks.mailbox_export.coverage.conditions import clock, is_business_time, off_hours_words
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
-from playbooks.mailbox_export.readings import Anchor, read_events
+from playbooks.mailbox_export.readings import Anchor, Reading, read_events
 from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes, request_names
 from playbooks.mailbox_export.registers.register_cells import NameSet
 from playbooks.mailbox_export.scene import Scene
-from playbooks.mailbox_export.targets import is_trusted_server, read_target, target_flags
+from playbooks.mailbox_export.targets import is_own_server, read_target, target_flags
 from playbooks.model import Found, ProcessEvent, Reason, Unavailable
 from playbooks.who.accounts import Runner, runner_of
 from playbooks.who.hosts import host_of
-from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
+from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, starter_shown
 
 ROLE_GRANTED = "role_granted"
 _LOG = "process events"
@@ -28,6 +28,7 @@ def command_flags(scene: Scene) -> Iterator[Reason]:
         when = clock(reading.event.time)
         for raised in reading.line.flags:
             yield Reason(raised.flag.value, f"Command at {when}: {raised.detail}", _LOG)
+        yield from _server_flags(reading, scene)
     for anchor in scene.anchors:
         yield from _value_flags(anchor)
         if isinstance(anchor.command, Export):
@@ -61,7 +62,7 @@ def parent_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reas
     """Parents that attackers use, and unknown ones where a job requires the scheduler."""
     for coverage in coverages:
         event, when = coverage.anchor.event, clock(coverage.anchor.event.time)
-        parent = parent_shown(event)
+        parent = starter_shown(event)
         if is_suspicious(event):
             yield Reason(
                 "parent_suspicious", f"The {coverage.anchor.what} at {when} was started by {parent}", _LOG
@@ -92,14 +93,22 @@ def off_hours(scene: Scene) -> Iterator[Reason]:
             yield Reason("off_hours", words[:1].upper() + words[1:], _LOG)
 
 
+def _server_flags(reading: Reading, scene: Scene) -> Iterator[Reason]:
+    """Servers that the commands take their orders, directory or files from, and are not our own."""
+    when = clock(reading.event.time)
+    for server in reading.line.servers:
+        if server.literal is None:
+            text = f"Command at {when}: the server it names is not fixed by the text: {server.shown}"
+            yield Reason("command_unparsed", text, _LOG)
+        elif not is_own_server(server.literal, scene.policy):
+            text = f"Command at {when}: {server.shown} is no server of the organisation"
+            yield Reason("target_untrusted_host", text, _LOG)
+
+
 def _export_flags(anchor: Anchor, export: Export, scene: Scene) -> Iterator[Reason]:
     if export.record_suppressed:
         text = f"The export at {clock(anchor.event.time)} leaves no record (-CompletedRequestAgeLimit 0)"
         yield Reason("record_suppressed", text, _LOG)
-    remote = export.remote_host
-    if remote is not None and not is_trusted_server(remote.literal or "", scene.policy):
-        text = f"The export at {clock(anchor.event.time)} goes through the remote host {remote.shown}"
-        yield Reason("target_untrusted_host", text, _LOG)
     if export.target is None:
         return
     target = read_target(export.target, scene.policy)
@@ -128,7 +137,6 @@ def _values(anchor: Anchor) -> tuple[Value, ...]:
             command.target,
             command.name,
             command.batch_name,
-            command.remote_host,
             *command.mailboxes,
         )
     else:

@@ -7,7 +7,8 @@ from playbooks.model import Close, Reason, Stance, Verdict
 
 _TARGET = (
     "Find the file: list the folder of -FilePath and the file-share audit (event 5145, RelativeTargetName), "
-    "{window}; the writer is the Exchange server's computer account, not the requester."
+    "{window}; the writer is the Exchange server's computer account, not the requester. Where a command "
+    "names a foreign server, look at DNS and firewall logs: who owns it, and what {hosts} sent there."
 )
 _WHO = (
     "Ask the owner of {runners}, by a known telephone number and not by mail, whether this was theirs, and "
