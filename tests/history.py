@@ -65,12 +65,13 @@ class Month:
 
     @cached_property
     def gatherings(self) -> list[tuple[Gathering, Truth]]:
-        """Incidents that the rules make, each with the sequence behind it."""
+        """Incidents that the rules of a sequence's own playbook make, each with the sequence behind it."""
         with closing(EventStore()) as store:
             store.load_process_events(self.folder.events)
             seen = self.watch.gatherings(store, dns=self.folder.tenant["organisation"]["dns"])
         pairs = [(one, [truth for truth in self.folder.truths if fits(truth, one)]) for one in seen]
-        return [(one, truths[0]) for one, truths in pairs if len(truths) == 1]
+        alone = [(one, truths[0]) for one, truths in pairs if len(truths) == 1]
+        return [(one, truth) for one, truth in alone if one.playbook == truth.playbook]
 
     @asynccontextmanager
     async def workspace(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -475,16 +476,25 @@ def test_the_close_limit_is_replayed_in_the_order_of_the_decisions() -> None:
     assert {"0003": 3, "0004": 3} == {incident.name: count for incident, count in beyond.items()}
 
 
+def closes_of_one_day(past: list[Past]) -> tuple[Past, Past]:
+    """The first two incidents that may close, by the truth, less than a day apart."""
+    may_close = sorted((one for one in past if one.truth.expected == "close"), key=lambda one: one.created)
+    pairs = pairwise(may_close)
+    return next((one, other) for one, other in pairs if other.created - one.created < timedelta(hours=20))
+
+
 async def test_what_exceeds_the_close_limit_is_escalated_by_the_playbook_itself(month: Month) -> None:
     """With a limit of nothing, the second close within a day is an escalation with that reason."""
     async with month.workspace() as (workspace, past):
         settings = read_settings(environment_of(month, workspace, TRIAGE_CLOSE_LIMIT="0"))
-        end = past[0].created + timedelta(hours=12)
-        asked = ask(settings, playbook="mailbox_export", start=START, end=end, minutes_per_incident=MINUTES)
+        one, other = closes_of_one_day(past)
+        start, end = one.created - timedelta(minutes=1), other.created + timedelta(minutes=1)
+        asked = ask(settings, playbook="mailbox_export", start=start, end=end, minutes_per_incident=MINUTES)
         async with connect(settings, {}, read_only=True) as clients:
             found = await run_backtest(clients, asked)
 
-    first, second = (one.judged for one in found.compared)
+    judged = {each.outcome.incident_id.name: each.judged for each in found.compared}
+    first, second = judged[one.name], judged[other.name]
     assert isinstance(first, Judged)
     assert isinstance(second, Judged)
     assert (Would.CLOSE, Would.ESCALATE) == (first.would, second.would)

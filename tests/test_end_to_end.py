@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from playbooks.mailbox_export.scenarios import ATTACKS, CLOSABLE
+from simulator.catalogues import family
 from simulator.chain.chain import Chain
 from simulator.chain.folder import Folder, read_folder
 from simulator.chain.replaying import Replayed, replay_folder
@@ -23,6 +23,7 @@ from simulator.workspace import Fault, FaultKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+CLOSABLE, ATTACKS = family("closable") or (), family("attacks") or ()
 SETTLED = FIRST_DAY.replace(year=FIRST_DAY.year - 1)
 """Long past, so that every window is over; the generator's own registers move with it."""
 
@@ -64,10 +65,15 @@ async def chain(folder: Folder) -> AsyncIterator[Chain]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def replayed(chain: Chain, folder: Folder) -> dict[str, Replayed]:
-    """The whole folder through the chain, by scenario."""
+    """The whole folder through the chain, by scenario: the incident of the scenario's own playbook."""
     await chain.begin(folder.tenant)
     incidents = await replay_folder(chain, folder, decided=lambda _: None)
-    return {truth.scenario: one for one in incidents for truth in one.truths}
+    return {
+        truth.scenario: one
+        for one in incidents
+        for truth in one.truths
+        if one.gathering.playbook == truth.playbook
+    }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
@@ -85,9 +91,9 @@ async def outage(folder: Folder, rows: dict[str, list[dict[str, Any]]]) -> Async
 
 
 async def begin(chain: Chain, folder: Folder, events: list[dict[str, Any]]) -> str:
-    """The one incident of these events, not yet triggered."""
+    """The one incident of mailbox exports in these events, not yet triggered."""
     await chain.begin(folder.tenant, events=events)
-    (gathering,) = chain.watch()
+    (gathering,) = (one for one in chain.watch() if one.playbook == "mailbox_export")
     return chain.make_incident(gathering)
 
 
@@ -353,9 +359,9 @@ def in_portal(folder: Folder) -> dict[str, Any]:
 
 
 async def begin_in_portal(chain: Chain, folder: Folder, events: list[dict[str, Any]]) -> str:
-    """The one incident of these events in the Defender portal, not yet triggered."""
+    """The one incident of mailbox exports in these events, in the Defender portal, not yet triggered."""
     await chain.begin(in_portal(folder), events=events)
-    (gathering,) = chain.watch()
+    (gathering,) = (one for one in chain.watch() if one.playbook == "mailbox_export")
     return chain.make_incident(gathering)
 
 

@@ -14,7 +14,7 @@ from playbooks.mailbox_export import PLAYBOOK
 from playbooks.model import Close
 from simulator import rules
 from simulator.asim import problems
-from simulator.catalogues import RULE_FILES, SCENARIOS, family
+from simulator.catalogues import BY_NAME, RULE_FILES, SCENARIOS, family
 from simulator.errors import PlanError
 from simulator.eventstore import EventStore
 from simulator.generate import generate
@@ -165,7 +165,7 @@ def overlaps(truth: Rows, gap: timedelta) -> list[tuple[str, str]]:
 
 
 def heard_grants(events: Rows, truth: Rows) -> list[tuple[str, str]]:
-    """Honest sequences with a role grant on any host within their window, and when it was."""
+    """Honest sequences that grant no role, with a role grant on any host within their window, and when."""
     grants = [
         moment(row["TimeGenerated"])
         for row in events
@@ -177,7 +177,7 @@ def heard_grants(events: Rows, truth: Rows) -> list[tuple[str, str]]:
     return [
         (line["id"], str(grant))
         for line in truth
-        if line["kind"] != "attack"
+        if line["kind"] != "attack" and not BY_NAME[line["scenario"]].grants_role
         for grant in grants
         if moment(line["start"]) - hour <= grant <= moment(line["end"]) + hour
     ]
