@@ -183,7 +183,7 @@ def run(rule: Rule, store: EventStore, *, start: datetime, end: datetime) -> tup
 
     `end` is also what the query's clock shows. Raises QueryError.
     """
-    table = store.query(rule.query, now=end, timespan=(start, end))
+    table = store.query(rule.query, now=end, timespan=(start, end), constant=True)
     hits = [_hit(rule, row, (start, end)) for row in table.records()]
     return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end, hit.host, str(dict(hit.row)))))
 

@@ -333,9 +333,7 @@ async def test_health_names_every_missing_permission(world: World) -> None:
     green = await check_permissions(world.clients, workspace)
     world.order(FaultKind.STATUS, status=403, path="*riskyUsers*")
     world.order_also(FaultKind.STATUS, status=503, service="logs")
-    mixed = {
-        one.name: (one.granted, one.words) for one in await check_permissions(world.clients, workspace)
-    }
+    mixed = {one.name: (one.granted, one.words) for one in await check_permissions(world.clients, workspace)}
 
     assert {True} == {one.granted for one in green}
     by_state = {state: [name for name, (one, _) in mixed.items() if one is state] for state in (False, None)}

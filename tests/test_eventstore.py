@@ -3,8 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,6 +38,14 @@ def event(command: str = "", *, at: datetime = NINE, **cells: object) -> dict[st
 
 
 SCRATCH = EventStore()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_in_the_end() -> Iterator[None]:
+    """The stores that all tests share."""
+    yield
+    SCRATCH.close()
+    FILLED.close()
 
 
 @pytest.fixture
@@ -524,3 +533,88 @@ def test_threads_may_write_and_ask_at_once(store: EventStore) -> None:
 def test_rows_are_read_only_views_too(store: EventStore) -> None:
     """Any mapping is a row."""
     assert 1 == store.add_process_events([MappingProxyType(event("x"))])
+
+
+def tabled(folder: Path, rows: Iterable[Mapping[str, object]]) -> EventStore:
+    """A store that keeps its rows in tables, as one in a file does."""
+    opened = EventStore(folder / "events.duckdb")
+    opened.add_process_events(rows)
+    return opened
+
+
+ODD_WORDS = ("x", "k", "\u212a", "s", "ſ", "é", "É", "a-b", ".", "日", "ß", "\\", "'", "$kqlp0", "%")
+ODD_TEXTS = [
+    event(f"{before}{word}{after}", at=NINE + timedelta(minutes=number))
+    for number, (before, word, after) in enumerate(
+        product(("", "a", "ä", " ", "\\"), ODD_WORDS, ("", "b", "é", "-"))
+    )
+]
+
+
+@pytest.mark.parametrize("operator", ["has", "!has", "contains", "startswith", "==", "=~", "has_cs"])
+def test_few_rows_and_many_are_answered_alike(tmp_path: Path, store: EventStore, operator: str) -> None:
+    """Rows that are held, and a plan that is kept, give what tables give, for any letters."""
+    store.add_process_events(ODD_TEXTS)
+    many = tabled(tmp_path, ODD_TEXTS)
+    for word in ODD_WORDS:
+        kql = f"let word = {quoted(word)}; _Im_ProcessCreate | where CommandLine {operator} word"
+        kql += " | project CommandLine"
+
+        assert sorted(map(str, lines(many, kql))) == sorted(map(str, lines(store, kql))), word
+    many.close()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_is_answered_alike_from_few_rows_and_many(
+    tmp_path: Path, store: EventStore, shape: str
+) -> None:
+    """Columns, their types and rows are the same in both."""
+    store.add_process_events(SAMPLES)
+    many = tabled(tmp_path, SAMPLES)
+    kql = (
+        f"let since = datetime({NINE:%Y-%m-%d}); let until = datetime(2024-11-20);\nlet word = 'x';"
+        "let hosts = dynamic(['exch01', 'exch02']); let terms = dynamic(['x', 'y']);\n"
+        f"_Im_ProcessCreate {shape}"
+    )
+    if {"EventUid", "_ItemId"} <= dict(store.query(kql).columns).keys():
+        kql += " | project-away EventUid, _ItemId"
+
+    for span in (None, (NINE - timedelta(days=1), NINE + timedelta(seconds=30))):
+        few, more = store.query(kql, timespan=span), many.query(kql, timespan=span)
+        assert more.columns == few.columns
+        assert sorted(map(str, more.rows)) == sorted(map(str, few.rows))
+    many.close()
+
+
+def test_one_plan_answers_for_any_values_and_any_rows(store: EventStore) -> None:
+    """A query that differs in values alone, or comes after other rows, runs on the plan that is there."""
+    kql = "let word = {0}; _Im_ProcessCreate | where CommandLine has word | count"
+    found = []
+    for number, word in enumerate(["x", "a'b", "c\0d", "\u212a", "x"]):
+        store.add_process_events([event(f"{word} {number}")])
+        found += lines(store, kql.format(quoted(word)))
+
+    assert [1, 1, 1, 1, 2] == found
+    assert 1 == len(store._kept._plans)
+
+
+def test_a_store_that_grows_keeps_its_rows(store: EventStore) -> None:
+    """Beyond 20,000 rows they lie in tables, alerts among them; an emptied store begins anew."""
+    store.add_alerts([{"TimeGenerated": NINE, "SystemAlertId": "a1"}])
+    for _ in range(3):
+        store.add_process_events(event(f"x{number}") for number in range(7_000))
+
+    assert [21_000] == lines(store, "_Im_ProcessCreate | count")
+    assert ["a1"] == lines(store, "SecurityAlert | project SystemAlertId")
+    store.clear()
+    assert [0] == lines(store, "_Im_ProcessCreate | count")
+    store.add_process_events([event("again")])
+    assert ["again"] == lines(store, "_Im_ProcessCreate | project CommandLine")
+
+
+def test_more_plans_than_are_kept_do_no_harm(store: EventStore) -> None:
+    """The plan that was not used for longest makes room, and is made anew when it is asked for."""
+    store.add_process_events([event("x")])
+    texts = [f"_Im_ProcessCreate | where CommandLine != 'y{number}' | count" for number in range(260)]
+
+    assert [1] * 261 == [found for kql in (*texts, texts[0]) for found in lines(store, kql)]

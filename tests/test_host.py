@@ -630,3 +630,24 @@ async def test_process_refuses_a_bad_app(tmp_path: Path) -> None:
     assert 2 == host.returncode
     assert "Traceback" not in host.log
     host.log_file.unlink()
+
+
+async def test_the_queues_are_told_once_they_are_drained(tmp_path: Path) -> None:
+    """`/admin/queues?wait=…` holds its answer back until nothing is left, or until the time is up."""
+    ledger = {"HOST_APP_LEDGER": str(tmp_path / "ledger")}
+    async with (
+        HostProcess(APP, env=ledger, log_file=tmp_path / "log", arguments=("--no-timers",)) as host,
+        aiohttp.ClientSession(host.base_url) as session,
+    ):
+        headers = {"x-functions-key": host.master_key}
+        assert 400 == (await session.get("/admin/queues?wait=soon", headers=headers)).status
+        client = QueueClient.from_connection_string(
+            connection_string(host.queue_endpoint), "orders", message_encode_policy=TextBase64EncodePolicy()
+        )
+        async with client:
+            await client.send_message(json.dumps({"name": "late", "seconds": 0.3}))
+            early = await (await session.get("/admin/queues?wait=0.05", headers=headers)).json()
+            drained = await (await session.get("/admin/queues?wait=9&queue=orders", headers=headers)).json()
+
+    assert 0 < early["queues"]["orders"]["visible"] + early["queues"]["orders"]["invisible"]
+    assert {"visible": 0, "invisible": 0, "running": 0} == drained["queues"]["orders"]

@@ -20,7 +20,8 @@ from referencing.jsonschema import DRAFT202012
 
 from simulator.eventstore import EventStore
 from simulator.workspace import AlertSpec, Fault, FaultKind, LocalWorkspace, Refusal
-from simulator.workspace.odata import holds, parse_filter
+from simulator.workspace.odata import parse_filter
+from simulator.workspace.odata_matching import matcher
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
@@ -1317,7 +1318,7 @@ def test_filters_mean_what_odata_says(text: str, expected: bool) -> None:
         "o": {"k": "and"},
     }
 
-    assert expected == holds(parse_filter(text), item)
+    assert expected == matcher(parse_filter(text))(item)
 
 
 # The contracts

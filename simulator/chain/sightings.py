@@ -40,7 +40,7 @@ class Watch:
 
 def span_of(store: EventStore) -> tuple[datetime, datetime] | None:
     """The times of the first and the last process event in UTC; None where there is none."""
-    (span,) = store.query(_SPAN).records()
+    (span,) = store.query(_SPAN, constant=True).records()
     if not span["First"]:
         return None
     first, last = (datetime.fromisoformat(str(span[name])) for name in ("First", "Last"))

@@ -121,6 +121,7 @@ def _bound(kql: str, columns: frozenset[str]) -> BoundQuery:
     return BoundQuery(text=_declared(values) + ";".join(text_of(part) for part in parts), values=values)
 
 
+@lru_cache(maxsize=128)
 def unbound(kql: str) -> BoundQuery:
     """The same query with every value left in its text."""
     return BoundQuery(text=text_of(list(tokens(kql))), values={})

@@ -28,6 +28,7 @@ class HeldRows:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Cells]] = {table: [] for table in TABLES}
+        self._columns: dict[tuple[str, str], pa.Array[Any]] = {}
         self._lists: dict[tuple[str, tuple[str, ...]], pa.Array[Any]] = {}
 
     def __len__(self) -> int:
@@ -46,6 +47,7 @@ class HeldRows:
         """Drops every row."""
         for rows in self._rows.values():
             rows.clear()
+        self._columns.clear()
         self._lists.clear()
 
     def as_list(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
@@ -55,18 +57,19 @@ class HeldRows:
         return self._lists[table, columns]
 
     def _listed(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
-        rows = self._rows[table]
-        cells = [_column(rows, column, TABLES[table][column]) for column in columns]
-        return pa.ListArray.from_arrays(
-            pa.array([0, len(rows)], type=pa.int32()), pa.StructArray.from_arrays(cells, names=list(columns))
-        )
+        cells = [self._column(table, column) for column in columns]
+        bounds = pa.array([0, len(self._rows[table])], type=pa.int32())
+        return pa.ListArray.from_arrays(bounds, pa.StructArray.from_arrays(cells, names=list(columns)))
+
+    def _column(self, table: str, column: str) -> "pa.Array[Any]":
+        """One column; a string that is not given is empty, since Kusto has no null strings."""
+        if (table, column) not in self._columns:
+            kind = TABLES[table][column]
+            empty = "" if kind == "string" else None
+            cells = [row.get(column, empty) for row in self._rows[table]]
+            self._columns[table, column] = pa.array(cells, type=_ARROW_TYPES[kind])
+        return self._columns[table, column]
 
     def _forget(self, table: str) -> None:
-        for key in [key for key in self._lists if key[0] == table]:
-            del self._lists[key]
-
-
-def _column(rows: Sequence[Cells], column: str, kind: str) -> "pa.Array[Any]":
-    """One column; a string that is not given is empty, since Kusto has no null strings."""
-    empty = "" if kind == "string" else None
-    return pa.array([row.get(column, empty) for row in rows], type=_ARROW_TYPES[kind])
+        self._columns = {key: cells for key, cells in self._columns.items() if key[0] != table}
+        self._lists = {key: rows for key, rows in self._lists.items() if key[0] != table}

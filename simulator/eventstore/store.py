@@ -137,14 +137,21 @@ class EventStore:
             cursor.register("rows_of_another", rows)
             cursor.execute(f'INSERT INTO "{PROCESS_EVENTS}" BY NAME FROM rows_of_another')
 
-    def query(self, kql: str, *, now: datetime | None = None, timespan: Timespan | None = None) -> QueryTable:
+    def query(
+        self,
+        kql: str,
+        *,
+        now: datetime | None = None,
+        timespan: Timespan | None = None,
+        constant: bool = False,
+    ) -> QueryTable:
         """Answers a KQL query as Log Analytics would.
 
         `now` is what `now()` and `ago()` count from, by default the present. `timespan` limits
         TimeGenerated of every table, both ends included, in addition to the query's own filters.
-        Raises QueryError.
+        `constant` says that the text comes again to the letter, as a rule's does. Raises QueryError.
         """
-        query = bind(kql, COLUMN_NAMES)
+        query = unbound(kql) if constant else bind(kql, COLUMN_NAMES)
         try:
             return self._answer(query, now=now, timespan=timespan)
         except QueryError as error:

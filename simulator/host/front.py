@@ -5,7 +5,7 @@ and "Manually run a non HTTP-triggered function".
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,8 @@ from simulator.host.triggers import AuthLevel
 from simulator.host.worker import Invocation
 
 LARGEST_BODY = 100 * 1024 * 1024
+LONGEST_WAIT = 20.0
+"""Seconds for which `GET /admin/queues` may hold its answer back."""
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
@@ -35,8 +37,8 @@ class Admin(Protocol):
     def status(self) -> dict[str, Any]:
         """Describe the host, for `GET /admin/host/status`."""
 
-    async def queue_states(self) -> dict[str, Any]:
-        """Count messages and running functions, for `GET /admin/queues`."""
+    async def queue_states(self, *, patience: float = 0.0, watched: Sequence[str] = ()) -> dict[str, Any]:
+        """Count messages and running functions, for `GET /admin/queues?wait=SECONDS&queue=NAME`."""
 
     def start_by_hand(self, name: str, text: str) -> bool:
         """Start a queue or timer function; False where there is none of that name."""
@@ -97,8 +99,13 @@ class Front:
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(self._admin.status())
 
-    async def _queues(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._admin.queue_states())
+    async def _queues(self, request: web.Request) -> web.Response:
+        try:
+            patience = min(max(float(request.query.get("wait", "0")), 0.0), LONGEST_WAIT)
+        except ValueError:
+            return web.json_response({"message": "wait is a number of seconds."}, status=400)
+        states = await self._admin.queue_states(patience=patience, watched=request.query.getall("queue", []))
+        return web.json_response(states)
 
     async def _start(self, request: web.Request) -> web.Response:
         try:

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Coroutine, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ from simulator.host.triggers import (
 from simulator.host.worker import Worker, environment_with
 
 _LOG = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,7 @@ class FunctionsHost:
         watched = None if queues is None else tuple(queues)
         try:
             async with asyncio.timeout(timeout):
-                while not await self._is_drained(watched):  # noqa: ASYNC110 - an external queue rings no bell
-                    await asyncio.sleep(_LOOK_SECONDS)
+                await self._until_drained(watched)
         except TimeoutError:
             states = await self.queue_states()
             raise TimeoutError(f"After {timeout} s the host still holds: {states}") from None
@@ -129,8 +128,14 @@ class FunctionsHost:
         kinds = {name: type(trigger).__name__ for name, trigger in sorted(self._triggers.items())}
         return {"state": "Running", "functions": kinds}
 
-    async def queue_states(self) -> dict[str, Any]:
-        """Count the running calls, and for each trigger queue its messages: visible, invisible, in hand."""
+    async def queue_states(self, *, patience: float = 0.0, watched: Sequence[str] = ()) -> dict[str, Any]:
+        """Count the running calls, and for each trigger queue its messages: visible, invisible, in hand.
+
+        Waits up to `patience` seconds for the `watched` queues, by default all, to be drained before.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._until_drained(watched or None)
         queues = {}
         for name in self._trigger_queues():
             counts = await self._queues.counts(name)
@@ -242,6 +247,14 @@ class FunctionsHost:
 
     def _connections(self) -> set[str]:
         return {each.connection for each in self._triggers.values() if isinstance(each, QueueTrigger)}
+
+    async def _until_drained(self, queues: Sequence[str] | None) -> None:
+        while not await self._is_drained(queues):
+            in_hand = {task for each in self._listeners for task in each.in_hand}
+            if in_hand:
+                await asyncio.wait(in_hand, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _is_drained(self, queues: Sequence[str] | None) -> bool:
         if self._calls.running or self._by_hand or any(each.running for each in self._listeners):

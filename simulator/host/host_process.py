@@ -14,7 +14,7 @@ import aiohttp
 from simulator.host.errors import HostStopped
 
 _ROOT = Path(__file__).resolve().parents[2]
-_LOOK_SECONDS = 0.05
+_WAIT_SECONDS = 5.0
 _STOP_SECONDS = 10.0
 _LOG_TAIL = 2000
 
@@ -144,15 +144,16 @@ class HostProcess:
         try:
             async with asyncio.timeout(timeout), aiohttp.ClientSession() as session:
                 while not states or not _is_drained(states, watched):
-                    await asyncio.sleep(_LOOK_SECONDS if states else 0)
-                    states = await self._queue_states(session)
+                    states = await self._queue_states(session, watched or ())
         except TimeoutError:
             raise TimeoutError(f"After {timeout} s the host still holds: {states}") from None
 
-    async def _queue_states(self, session: aiohttp.ClientSession) -> dict[str, Any]:
+    async def _queue_states(self, session: aiohttp.ClientSession, watched: Iterable[str]) -> dict[str, Any]:
+        """What the host holds once these queues are drained, or a while later."""
         headers = {"x-functions-key": self.master_key}
+        query = [("wait", str(_WAIT_SECONDS)), *(("queue", name) for name in watched)]
         try:
-            async with session.get(f"{self.base_url}/admin/queues", headers=headers) as answer:
+            async with session.get(f"{self.base_url}/admin/queues", params=query, headers=headers) as answer:
                 states: dict[str, Any] = await answer.json()
         except aiohttp.ClientError as gone:
             raise HostStopped(f"The host does not answer: {gone}. {self._tail()}") from gone

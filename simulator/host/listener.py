@@ -50,6 +50,11 @@ class QueueListener:
         """Number of messages being worked on."""
         return len(self._running)
 
+    @property
+    def in_hand(self) -> frozenset[asyncio.Task[None]]:
+        """The messages being worked on, as tasks."""
+        return frozenset(self._running)
+
     async def listen(self) -> None:
         """Take messages in batches while no more than newBatchThreshold are in hand."""
         while True:

@@ -9,7 +9,8 @@ from simulator.workspace.content import Content, ContentOperations, version_of
 from simulator.workspace.entities import entity_resources
 from simulator.workspace.incidents import Incidents
 from simulator.workspace.model import AUTOMATION, RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
-from simulator.workspace.odata import check_paths, holds, parse_filter
+from simulator.workspace.odata import check_paths, parse_filter
+from simulator.workspace.odata_matching import matcher
 from simulator.workspace.paging import cut_page
 from simulator.workspace.records import IncidentRecord
 from simulator.workspace.resources import alert_resource, incident_resource
@@ -101,7 +102,7 @@ class Arm:
         if "$filter" in query:
             condition = parse_filter(query["$filter"])
             check_paths(condition, _FILTERED)
-            items = [item for item in items if holds(condition, item)]
+            items = list(filter(matcher(condition), items))
         return self._page(request, _ordered(items, query.get("$orderby")), size)
 
     async def _put_collection(self, _: WireRequest) -> Answer:

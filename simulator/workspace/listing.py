@@ -16,10 +16,10 @@ from simulator.workspace.odata import (
     Negation,
     TextTest,
     clauses,
-    holds,
     parse_filter,
     paths,
 )
+from simulator.workspace.odata_matching import matcher
 from simulator.workspace.paging import cut_page
 from simulator.workspace.wire import Answer, Json, Refusal, WireRequest, whole_number
 
@@ -98,7 +98,7 @@ def _filtered(request: WireRequest, items: Sequence[Json], listing: Listing) -> 
         return items
     condition = parse_filter(request.query["$filter"])
     _check_filter(condition, listing, advanced=advanced)
-    return [item for item in items if holds(condition, item)]
+    return list(filter(matcher(condition), items))
 
 
 def _check_filter(condition: Filter, listing: Listing, *, advanced: bool) -> None:

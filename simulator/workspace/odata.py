@@ -1,4 +1,4 @@
-"""OData 4 `$filter` text: a parser for the part that ARM and Microsoft Graph take, and its evaluation.
+"""OData 4 `$filter` text: a parser for the part that ARM and Microsoft Graph take.
 
 Grammar (OData 4.01 URL conventions): `or`, `and`, `not`, parentheses, `eq ne gt ge lt le in`,
 `startswith endswith contains`, and one-level lambdas `path/any(x:…)`. Strings compare without case, as
@@ -6,10 +6,9 @@ both services do.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from simulator.workspace.wire import Refusal, read_time
 
@@ -197,60 +196,6 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 def parse_filter(text: str) -> Filter:
     """The filter that `text` spells. Raises Refusal 400 for anything else."""
     return _Parser(text).whole()
-
-
-def holds(condition: Filter, item: Any) -> bool:
-    """Whether the item (a JSON object, or inside a lambda one element) meets the filter."""
-    match condition:
-        case Comparison(path, operator, literal):
-            return _compare(_value(item, path), operator, literal)
-        case Membership(path, literals):
-            return any(_compare(_value(item, path), "eq", literal) for literal in literals)
-        case TextTest(function, path, literal):
-            return _text_holds(function, _value(item, path), literal)
-        case AnyOf(path, variable, inner):
-            elements = _value(item, path)
-            return isinstance(elements, list) and any(
-                holds(inner, {variable: element}) for element in elements
-            )
-        case Negation(inner):
-            return not holds(inner, item)
-        case Junction(operator, conditions):
-            return (all if operator == "and" else any)(holds(part, item) for part in conditions)
-
-
-def _value(item: Any, path: str) -> Any:
-    for step in path.split("/"):
-        item = item.get(step) if isinstance(item, Mapping) else None
-    return item
-
-
-def _text_holds(function: str, value: Any, literal: str) -> bool:
-    if not isinstance(value, str):
-        return False
-    text, part = value.casefold(), literal.casefold()
-    return {"startswith": text.startswith, "endswith": text.endswith, "contains": text.__contains__}[
-        function
-    ](part)
-
-
-def _compare(value: Any, operator: str, literal: Literal) -> bool:
-    left, right = _comparable(value, literal)
-    if operator in ("eq", "ne"):
-        return bool(left == right) == (operator == "eq")
-    if left is None or right is None or type(left) is not type(right):
-        return False
-    return bool({"gt": left > right, "ge": left >= right, "lt": left < right, "le": left <= right}[operator])
-
-
-def _comparable(value: Any, literal: Literal) -> tuple[Any, Any]:
-    if isinstance(literal, datetime):
-        return (read_time(value) if isinstance(value, str) else None), literal
-    if isinstance(value, str) and isinstance(literal, str):
-        return value.casefold(), literal.casefold()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value), literal
-    return value, literal
 
 
 def clauses(condition: Filter) -> Iterator[Filter]:

@@ -53,9 +53,7 @@ class Server:
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(
-            self._runner, _LOOPBACK, self._port, backlog=1024, ssl_context=self._tls
-        ).start()
+        await web.TCPSite(self._runner, _LOOPBACK, self._port, backlog=1024, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
