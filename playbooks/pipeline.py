@@ -246,16 +246,22 @@ async def _mind_their_close(
 
 def _wait(judgement: Judgement, incident: Incident, attempt: Attempt) -> ComeBack | None:
     """The wait that a verdict still needs: a close holds until window and newest alert are old enough."""
-    final_from = judgement.final_from
+    final_from, now = judgement.final_from, attempt.now()
     if isinstance(judgement.verdict, Close):
-        hold = incident.created + attempt.policy.hold
+        hold = _newest(incident, now) + attempt.policy.hold
         final_from = max(final_from, hold) if final_from else hold
-    now = attempt.now()
     if final_from is None or now >= final_from:
         return None
     return ComeBack(
         min(final_from, now + LONGEST_DELAY), "the verdict is not final before its window has passed"
     )
+
+
+def _newest(incident: Incident, now: datetime) -> datetime:
+    """When the incident or the newest of its alerts was made; a time to come is none."""
+    alerts = incident.alerts.value if isinstance(incident.alerts, Found) else ()
+    made = (alert.generated for alert in alerts)
+    return max([incident.created, *(time for time in made if time is not None and time <= now)])
 
 
 async def _apply(

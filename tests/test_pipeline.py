@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbooks.errors import PermissionMissing, SourceError, SourceUnavailable, WriteConflict, WriteRefused
-from playbooks.model import Judgement, Mode, Severity, Status, WriteSettings
+from playbooks.model import Found, Judgement, Mode, Severity, Status, WriteSettings
 from playbooks.pipeline import ComeBack, Finished, Outcome, escalate_unread, preview, triage
 
 CALLS = ("read", "comment_ids", "add_comment", "add_task", "reread", "update")
@@ -416,6 +416,21 @@ async def test_a_young_incident_is_not_closed() -> None:
 
     assert isinstance(await run(office), ComeBack)
     assert office.desk.incident.status is Status.NEW
+
+
+async def test_a_young_alert_in_an_old_incident_holds_the_close() -> None:
+    """What joins late may be followed by more: the hold counts from the newest alert."""
+    office = Office()
+    old = office.desk.incident
+    assert isinstance(old.alerts, Found)
+    young = replace(old.alerts.value[0], generated=NOW - timedelta(minutes=5))
+    office.desk.edit(created=NOW - timedelta(hours=9), alerts=Found((young,)))
+
+    outcome = await run(office)
+
+    assert isinstance(outcome, ComeBack)
+    assert outcome.at == NOW + timedelta(minutes=10)
+    assert office.desk.comments == {}
 
 
 async def test_an_escalation_never_waits_for_the_hold() -> None:

@@ -32,6 +32,7 @@ def _alert(alert: Record, incident_number: str) -> Alert:
         product=alert.text_if_given("productName") or alert.name("serviceSource"),
         start=start,
         end=end,
+        generated=parse_moment(alert.members.get("createdDateTime")),
     )
 
 

@@ -182,6 +182,7 @@ def _alert(properties: Record) -> Alert:
         product=properties.text("productName"),
         start=start,
         end=end,
+        generated=parse_moment(properties.members.get("timeGenerated")),
     )
 
 

@@ -99,6 +99,8 @@ class Alert:
     product: str
     start: datetime | None
     end: datetime | None
+    generated: datetime | None = None
+    """When the product made it (UTC), which may be long after what it saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
