@@ -175,7 +175,7 @@ MISTAKES = (
         ),
         (
             "write_back.py",
-            "    return one.status, one.owner, one.labels, one.severity, one.classification_comment",
+            "    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment",
             "    return one.labels, one.severity",
         ),
     ),
@@ -191,7 +191,7 @@ MISTAKES = (
         "severity and closing words of others not compared",
         (
             "write_back.py",
-            "    return one.status, one.owner, one.labels, one.severity, one.classification_comment",
+            "    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment",
             "    return one.status, one.owner, one.labels",
         ),
     ),
