@@ -57,6 +57,9 @@ def _mistake(name: str, *edits: tuple[str, str, str]) -> Mistake:
 
 IDENTITIES = "who/identities.py"
 FLAGS = "mailbox_export/red_flags/account_flags.py"
+CLAIMS = (
+    "    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment"
+)
 IN_PORTAL = "clients/graph_incidents.py"
 MISTAKES = (
     _mistake(
@@ -175,7 +178,7 @@ MISTAKES = (
         ),
         (
             "write_back.py",
-            "    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment",
+            CLAIMS,
             "    return one.labels, one.severity",
         ),
     ),
@@ -191,7 +194,7 @@ MISTAKES = (
         "severity and closing words of others not compared",
         (
             "write_back.py",
-            "    return one.status, one.owner, one.labels, one.severity, one.classified, one.classification_comment",
+            CLAIMS,
             "    return one.status, one.owner, one.labels",
         ),
     ),
