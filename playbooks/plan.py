@@ -20,6 +20,7 @@ from playbooks.model import (
     Severity,
     Status,
     Task,
+    Unavailable,
     WriteBack,
     WriteSettings,
 )
@@ -107,7 +108,10 @@ def bears_our_label(incident: Incident) -> bool:
 def was_escalated_before(incident: Incident, standing: Standing) -> bool:
     """True where an escalation of ours was told, for these alerts or, by its label, for earlier ones."""
     parts = standing.comment_ids | (standing.task_ids or frozenset())
-    ours = {decision_id(incident, Kind.ESCALATED), decision_id(incident, Kind.ESCALATED, "task")}
+    unread = replace(incident, alerts=Unavailable("alerts", "not read"))
+    ours = {
+        decision_id(one, Kind.ESCALATED, part) for one in (incident, unread) for part in ("comment", "task")
+    }
     return Kind.ESCALATED.label in incident.labels or not ours.isdisjoint(parts)
 
 

@@ -70,7 +70,9 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
         ]
     yield from ((item, answer) for item, answer in asked if isinstance(answer, Unavailable))
     if not evidence.incident.entities_whole:
-        yield "entities", Unavailable("incident", "incident larger than can be read whole", lasting=True)
+        # Where the alerts could not be read either, both may come at another time.
+        whole = isinstance(evidence.incident.alerts, Found)
+        yield "entities", Unavailable("incident", "incident larger than can be read whole", lasting=whole)
     yield from alerts_elsewhere(
         evidence.incident, evidence.alerts, hosts=evidence.hosts, rule_ids=evidence.policy.rule_ids
     )

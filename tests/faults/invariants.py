@@ -166,7 +166,7 @@ def _people(trace: Trace, schedule: Schedule) -> None:
         ]:
             trace.broke("I7", f"labels {lost} of others are gone")
     left, first = trace.last, trace.frames[0]
-    if trace.unguarded and left.closed_by_us and (left.owner or left.severity is not first.severity):
+    if trace.at_change and left.closed_by_us and (left.owner or left.severity is not first.severity):
         # Our write does not name these, so the look after it shows them.
         trace.broke("I7", "left closed although somebody took or weighed it at that very moment")
     if trace.closes > 1:

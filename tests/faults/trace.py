@@ -71,6 +71,8 @@ class Trace:
     """The alerts that the attempt which closed last had judged."""
     unguarded: bool = False
     """Something happened in the one moment that Microsoft Graph leaves unguarded (see `portal`)."""
+    at_change: bool = False
+    """It happened at a change of the incident itself, and not at a comment."""
     doubled: int = 0
     """Comments of ours that stand there twice."""
     exempt: frozenset[str] = frozenset()

@@ -220,7 +220,9 @@ class WireStage:
             self._confined(call)
         self._in_time(new)
         struck = {strike.step for strike in self.schedule.strikes if strike.kind in _OTHERS}
-        trace.unguarded = any(call.number in struck and portal.unguarded(call) for call in workspace.calls)
+        moments = [call for call in workspace.calls if call.number in struck and portal.unguarded(call)]
+        trace.unguarded = bool(moments)
+        trace.at_change = any(call.method == "PATCH" for call in moments)
         if any(
             frame.by == "us" and frame.closed_by_us and not old.closed_by_us
             for old, frame in zip(trace.frames[before - 1 :], trace.frames[before:], strict=False)

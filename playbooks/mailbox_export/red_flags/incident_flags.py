@@ -44,7 +44,9 @@ def _incident_lookups(scene: Scene) -> Iterator[tuple[str, Lookup[object]]]:
     if not evidence.hosts:
         yield "host", Unavailable("incident", "no entities: the incident names no host to look at")
     if not evidence.incident.entities_whole:
-        yield "entities", Unavailable("incident", "incident larger than can be read whole", lasting=True)
+        # Where the alerts could not be read either, both may come at another time.
+        whole = isinstance(evidence.incident.alerts, Found)
+        yield "entities", Unavailable("incident", "incident larger than can be read whole", lasting=whole)
     yield "alerts of the incident", evidence.incident.alerts
     yield "time of the alerts", evidence.period
     if evidence.hosts and isinstance(evidence.period, Found):
