@@ -1,7 +1,7 @@
 """A generated folder through the whole chain, and each incident beside the truth."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +48,9 @@ class Replayed:
 async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int], None]) -> list[Replayed]:
     """Runs the rules over the folder's events, triages every incident, and compares, in order of time.
 
+    An incident is decided before those are made that start after its own decision would have been, since an
+    alert on the same host or account counts until the decision.
+
     `decided` is told now and then how many incidents have a verdict. Raises InputRefused where the
     events are too young to be decided, TimeoutError where the queue does not empty.
     """
@@ -56,18 +59,32 @@ async def replay_folder(chain: Chain, folder: Folder, *, decided: Callable[[int]
     seen = await asyncio.to_thread(chain.watch)
     unseen = [made_up_of(truth) for truth in folder.truths if not any(fits(truth, one) for one in seen)]
     gatherings = sorted((*seen, *unseen), key=lambda one: (one.start, one.host))
-    names = [chain.make_incident(one) for one in gatherings]
-    posted = datetime.now(UTC)
-    await _trigger_all(chain, names)
+    posted: dict[str, datetime] = {}
     async with running_together() as group:
-        counting = group.create_task(_count(chain, names, decided))
-        await chain.drained(seconds=60 + 2 * len(names))
+        counting = group.create_task(_count(chain, posted, decided))
+        for wave in waves_of(gatherings):
+            names = [chain.make_incident(one) for one in wave]
+            posted |= dict.fromkeys(names, datetime.now(UTC))
+            await _trigger_all(chain, names)
+            await chain.drained(seconds=60 + 2 * len(names))
         counting.cancel()
-    decided(len(names))
+    decided(len(posted))
     return [
-        judged(chain, one, name=name, folder=folder, posted=posted, made_up=one in unseen)
-        for one, name in zip(gatherings, names, strict=True)
+        judged(chain, one, name=name, folder=folder, posted=posted[name], made_up=one in unseen)
+        for one, name in zip(gatherings, posted, strict=True)
     ]
+
+
+def waves_of(gatherings: Sequence[Gathering]) -> list[list[Gathering]]:
+    """The incidents, sorted by start, in groups: each begins after every one before it would be decided."""
+    waves: list[list[Gathering]] = []
+    until = datetime.min.replace(tzinfo=UTC)
+    for one in gatherings:
+        if one.start > until:
+            waves.append([])
+        waves[-1].append(one)
+        until = max(until, one.end + SETTLED)
+    return waves
 
 
 def outcomes_of(folder: Folder, replayed: Sequence[Replayed]) -> list[CaseOutcome]:
@@ -89,13 +106,14 @@ async def _trigger_all(chain: Chain, names: Sequence[str]) -> None:
             group.create_task(post(number, name))
 
 
-async def _count(chain: Chain, names: Sequence[str], decided: Callable[[int], None]) -> None:
-    """Tells how many incidents have a verdict until it is cancelled."""
-    open_names = list(names)
-    while open_names:
-        open_names = [name for name in open_names if chain.left(name).outcome is Outcome.ERROR]
-        decided(len(names) - len(open_names))
-        await asyncio.sleep(max(_LOOK_SECONDS, len(open_names) / 1000))
+async def _count(chain: Chain, names: Collection[str], decided: Callable[[int], None]) -> None:
+    """Tells how many incidents have a verdict until it is cancelled; `names` may grow meanwhile."""
+    done: set[str] = set()
+    while True:
+        waiting = [name for name in names if name not in done]
+        done |= {name for name in waiting if chain.left(name).outcome is not Outcome.ERROR}
+        decided(len(done))
+        await asyncio.sleep(max(_LOOK_SECONDS, len(waiting) / 1000))
 
 
 def judged(
