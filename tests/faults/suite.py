@@ -68,6 +68,12 @@ def late(worlds: tuple[str, ...] = ("scheduled", "own")) -> Iterator[Schedule]:
                 yield Schedule(world=world, posts=2, strikes=(Strike(step, kind),))
 
 
+def waited() -> Iterator[Schedule]:
+    """A call that finds nothing, at every step of a run that waits for its window first."""
+    for step in range(1, 60):
+        yield Schedule(world="scheduled", flags=frozenset({"early"}), strikes=(Strike(step, "missing"),))
+
+
 def unnotified() -> Iterator[Schedule]:
     """Alerts that join at every step, and no automation rule hands the incident over again."""
     for world in ("scheduled", "case"):
@@ -137,6 +143,13 @@ LEVELS = (
         run=run_all,
         schedules=_chosen(lambda: singles(("scheduled", "own"), "early")),
         short=80,
+    ),
+    Level(
+        name="waited",
+        shows="404 once, before and after the wait for the window",
+        run=run_all,
+        schedules=_chosen(waited),
+        short=0,
     ),
     Level(
         name="late",
