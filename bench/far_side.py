@@ -165,7 +165,7 @@ def incident_of(workspace: Any, station: Station, number: int) -> str:
     from simulator.workspace import AlertSpec  # noqa: PLC0415 - only the far side has it
 
     alert = AlertSpec(
-        system_alert_id=guid(f"alert {number}"),
+        system_alert_id=guid(f"alert on {station.host}"),
         display_name="Mailbox export and removal",
         start=EXPORT,
         end=REMOVAL,
@@ -245,11 +245,12 @@ async def _serve(pipe: Connection, stations: Sequence[Station], certificate: Pat
 
 
 class _Kept:
-    """The event store with its answers kept by question; incidents and alerts of ours are not logged."""
+    """The event store with its answers kept by question; one alert a host is logged, and no incident."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
         self._answers: dict[tuple[object, ...], Any] = {}
+        self._alerts: set[str] = set()
 
     def query(self, kql: str, *, now: datetime, timespan: tuple[datetime, datetime] | None = None) -> Any:
         key = (kql, timespan)
@@ -266,11 +267,14 @@ class _Kept:
         self._answers.clear()
         self._store.clear()
 
-    def add_alerts(self, rows: object) -> None:
-        """Not kept: a flood of alerts about the same host would be one more thing to read."""
+    def add_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Each alert once: a flood of alerts about the same host would be one more thing to read."""
+        new = [row for row in rows if row["SystemAlertId"] not in self._alerts]
+        self._alerts |= {row["SystemAlertId"] for row in new}
+        self._store.add_alerts(new)
 
     def add_incident_records(self, rows: object) -> None:
-        """Not kept, as alerts."""
+        """Not kept: nothing here asks for more than their number."""
 
 
 class _Servant:
