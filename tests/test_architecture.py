@@ -27,7 +27,7 @@ PLAYBOOKS = tuple(discover())
 
 CORE = ("playbooks.model", "playbooks.errors")
 ASKING = ("playbooks.kql", "playbooks.ports")
-READING = ("playbooks.command_line", "playbooks.folding", "playbooks.who")
+READING = ("playbooks.command_line", "playbooks.folding", "playbooks.moments", "playbooks.who")
 """What playbooks share to read command lines, accounts and hosts."""
 OUTSIDE = {
     "os",
@@ -68,6 +68,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.health": (*CORE, "playbooks.ports", "playbooks.health"),
     "playbooks.scenarios": ("playbooks.scenarios",),
     "playbooks.folding": (),
+    "playbooks.moments": CORE,
     "playbooks.command_line": ("playbooks.command_line",),
     "playbooks.who": (*CORE, "playbooks.ports", "playbooks.folding", "playbooks.who"),
     "operations": ("playbooks", "operations"),

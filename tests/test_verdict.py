@@ -38,7 +38,6 @@ from worlds import (
 )
 
 from playbooks.mailbox_export import Evidence, decide, gather, reason_codes
-from playbooks.mailbox_export.evidence import alert_period
 from playbooks.model import (
     Account,
     Alert,
@@ -53,6 +52,7 @@ from playbooks.model import (
     Stance,
     Unavailable,
 )
+from playbooks.who.scope import alert_period
 
 World = dict[str, Any]
 Change = Callable[[World], object]

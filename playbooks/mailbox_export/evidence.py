@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from playbooks.folding import fold
 from playbooks.mailbox_export.readings import (
     MARGIN,
     ROUNDING,
@@ -34,8 +33,9 @@ from playbooks.model import (
 from playbooks.ports import Sources, Watchlists
 from playbooks.who.account_lookups import ask_about_runners, ask_mailboxes, find_runners
 from playbooks.who.accounts import Runner, RunnerKind, runner_of
-from playbooks.who.hosts import host_of, host_of_entity, short_name
-from playbooks.who.identities import RunnerLookups, resolved_user
+from playbooks.who.hosts import host_of, short_name
+from playbooks.who.identities import RunnerLookups
+from playbooks.who.scope import alert_names, alert_period, alerts_on, events_on, in_order, judged_hosts
 
 CLOSED_LABEL = "triage-closed"
 ROLE_GRANTS = ("New-ManagementRoleAssignment", "Add-RoleGroupMember", "Update-RoleGroupMember")
@@ -92,7 +92,7 @@ async def gather(incident: Incident, sources: Sources, policy: Policy) -> Eviden
     runners, (grants, reach), alerts = await asyncio.gather(
         ask_about_runners(found, sources.directory, policy),
         _around(window, sources),
-        _alerts(window, _alert_names(hosts, found, policy), sources=sources),
+        _alerts(window, alert_names(hosts, found, policy), sources=sources),
     )
     return Evidence(
         incident=incident,
@@ -110,32 +110,6 @@ async def gather(incident: Incident, sources: Sources, policy: Policy) -> Eviden
         mailboxes=mailboxes,
         devices=tuple(zip(hosts, devices, strict=True)),
     )
-
-
-def judged_hosts(incident: Incident, policy: Policy) -> tuple[str, ...]:
-    """Full names of the incident's hosts, sorted; empty names are none."""
-    names = {host_of_entity(entity, policy) for entity in incident.hosts}
-    return tuple(sorted(name for name in names if name))
-
-
-def alert_period(incident: Incident, asked_at: datetime, policy: Policy) -> Lookup[tuple[datetime, datetime]]:
-    """First start and last end of the alerts of our rules; of all alerts where none is ours."""
-    match incident.alerts:
-        case Found(alerts):
-            ours = [alert for alert in alerts if alert.rule_ids & policy.rule_ids] or list(alerts)
-        case Unavailable() as unread:
-            return unread
-        case _:
-            ours = []
-    if not ours:
-        return Unavailable("alerts", "the incident holds no alert")
-    spans = [(alert.start, alert.end) for alert in ours]
-    usable = [(start, end) for start, end in spans if start and end and _is_usable(start, end, asked_at)]
-    if len(usable) < len(spans):
-        return Unavailable(
-            "alerts", "time not usable: an alert's start or end is missing or impossible", lasting=True
-        )
-    return Found((min(start for start, _ in usable), max(end for _, end in usable)))
 
 
 def judged_readings(
@@ -176,11 +150,6 @@ def _ordered(items: Lookup[tuple[WatchlistItem, ...]]) -> Lookup[tuple[Watchlist
             return items
 
 
-def _is_usable(start: datetime, end: datetime, asked_at: datetime) -> bool:
-    zoned = start.tzinfo is not None and end.tzinfo is not None
-    return zoned and start.year >= 1970 and start <= end and start <= asked_at and end.year < 2262
-
-
 async def _events(
     hosts: tuple[str, ...],
     period: Lookup[tuple[datetime, datetime]],
@@ -193,15 +162,8 @@ async def _events(
     if not isinstance(period, Found):
         return Unavailable("process events", "the time of the alerts is not known", lasting=True)
     start, end = period.value
-    names = frozenset(hosts) | {short_name(host) for host in hosts}
     reach = MARGIN + ROUNDING
-    answer = await sources.events.process_events(host_names=names, start=start - reach, end=end + reach)
-    match answer:
-        case Found(events):
-            here = {event for event in events if host_of(event, policy) in hosts}
-            return Found(tuple(sorted(here, key=lambda event: (event.time, repr(event)))))
-        case _:
-            return answer
+    return await events_on(hosts, sources.events, start=start - reach, end=end + reach, policy=policy)
 
 
 async def _around(
@@ -217,8 +179,8 @@ async def _around(
     )
     match grants:
         case Found(events):
-            ordered = sorted(set(events), key=lambda event: (event.time, repr(event)))
-            return Found(tuple(event for event in ordered if window.start <= event.time <= window.end)), reach
+            inside = (event for event in events if window.start <= event.time <= window.end)
+            return Found(in_order(inside)), reach
         case _:
             return grants, reach
 
@@ -228,26 +190,4 @@ async def _alerts(
 ) -> Lookup[tuple[LoggedAlert, ...]]:
     if window is None or not names:
         return Unavailable("alerts", "the events of the host are not known")
-    answer = await sources.events.alerts_naming(names=names, start=window.first - _DAY, end=sources.asked_at)
-    match answer:
-        case Found(alerts):
-            return Found(tuple(sorted(alerts, key=lambda alert: (alert.time, fold(alert.system_alert_id)))))
-        case _:
-            return answer
-
-
-def _alert_names(
-    hosts: tuple[str, ...], runners: tuple[RunnerLookups, ...], policy: Policy
-) -> frozenset[str]:
-    """Every spelling under which another product's alert may name the hosts or the runners, lower case."""
-    names = set(hosts) | {short_name(host) for host in hosts}
-    for asked in runners:
-        runner = asked.runner
-        if runner.kind in {RunnerKind.ACCOUNT, RunnerKind.DOLLAR}:
-            names |= {runner.name, runner.spelled, fold(runner.sid)}
-        if user := resolved_user(asked, policy):
-            sam, dns = fold(user.sam_account_name), fold(user.domain_name)
-            netbios = [name for name, domain in policy.domains.items() if fold(domain) == dns]
-            names |= {fold(user.id), fold(user.user_principal_name), fold(user.sid), fold(user.mail), sam}
-            names |= {f"{domain}\\{sam}" for domain in (*netbios, dns) if domain and sam}
-    return frozenset(name for name in names if name)
+    return await alerts_on(names, sources.events, start=window.first - _DAY, end=sources.asked_at)

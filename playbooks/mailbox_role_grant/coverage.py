@@ -7,8 +7,9 @@ from playbooks.folding import fold
 from playbooks.mailbox_role_grant.changes import ChangeRow
 from playbooks.mailbox_role_grant.grants import GrantKind
 from playbooks.mailbox_role_grant.reason_codes import APPROVED_MEMBER, APPROVED_ROLE
-from playbooks.mailbox_role_grant.scene import Anchor, Scene, clock, names_of
+from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of
 from playbooks.model import Found, Reason, Stance, Unavailable
+from playbooks.moments import clock
 from playbooks.who.identities import Identity
 
 _REGISTER = "watchlist"

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from playbooks.command_line.commands import read_command_line
 from playbooks.command_line.nearby import nearby_flags
 from playbooks.folding import fold, fold_display_name
 from playbooks.mailbox_role_grant.grants import ROLE, GrantKind, Reading
-from playbooks.mailbox_role_grant.scene import Anchor, Scene, clock, names_of, not_checked
+from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of, not_checked
 from playbooks.model import (
     Absent,
     Account,
@@ -22,6 +21,7 @@ from playbooks.model import (
     Stance,
     Unavailable,
 )
+from playbooks.moments import clock, is_business_time
 from playbooks.who.accounts import RunnerKind, actor_of, has_identity_conflict, runner_of
 from playbooks.who.hosts import alerts_elsewhere, host_of
 from playbooks.who.identities import Identity, is_member, is_service_account
@@ -106,7 +106,7 @@ def _circumstances(anchor: Anchor, policy: Policy) -> Iterator[Reason]:
     elif is_scheduler(event, policy) or is_unknown(event, policy):
         text = f"The grant at {when} was started by {parent_shown(event)}, not by a person's shell"
         yield Reason("not_interactive", text, _LOG)
-    if not _is_business_time(event.time, policy):
+    if not is_business_time(event.time, policy):
         yield Reason("off_hours", f"The grant at {when} was outside business hours", _LOG)
 
 
@@ -274,9 +274,3 @@ def _unseen_accounts(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
 def _entity_names(account: Account) -> set[str]:
     name = fold(account.name.strip()).rpartition("\\")[2].partition("@")[0]
     return {name, fold(account.sid.strip()), fold(account.aad_user_id.strip())} - {""}
-
-
-def _is_business_time(moment: datetime, policy: Policy) -> bool:
-    local = moment.astimezone(ZoneInfo(policy.time_zone))
-    hours = policy.business_hours
-    return local.weekday() in hours.weekdays and hours.start <= local.hour * 60 + local.minute < hours.end

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from playbooks.folding import fold
 from playbooks.mailbox_role_grant.changes import CHANGES, ChangeRow, InvalidChange, read_change
 from playbooks.mailbox_role_grant.evidence import Evidence
 from playbooks.mailbox_role_grant.grants import Grant, Reading, is_relevant, named_account, read_events
 from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Reason, Stance, Unavailable
+from playbooks.moments import clock
 from playbooks.who.accounts import Runner, RunnerKind, runner_of
 from playbooks.who.identities import Identity, RunnerLookups, identify
 
@@ -58,11 +58,6 @@ class Scene:
         """Everyone of the directory who gave or was given a role."""
         parties = (party for anchor in self.anchors for party in (anchor.granter, anchor.grantee))
         return (party.found for party in parties if party is not None and party.found is not None)
-
-
-def clock(moment: datetime) -> str:
-    """A time for a reader, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def not_checked(unread: Unavailable, item: str) -> Reason:

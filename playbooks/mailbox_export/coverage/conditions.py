@@ -1,8 +1,5 @@
 """The conditions that several scenarios share, each as one check in words."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from playbooks.command_line.command_values import Export, HoleKind, Removal, Value
 from playbooks.mailbox_export.coverage.attempts import Check, Relied, both, either, uncovered_code
 from playbooks.mailbox_export.readings import Anchor
@@ -12,13 +9,9 @@ from playbooks.mailbox_export.registers.register_rows import ANY_MAILBOX, EXPORT
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import Root, read_target
 from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
+from playbooks.moments import clock, is_business_time
 from playbooks.who.identities import is_run_as
 from playbooks.who.parents import is_scheduler, starter_shown
-
-
-def clock(moment: datetime) -> str:
-    """A time for a reader, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def selects(command: Export | Removal, key: str) -> bool:
@@ -115,13 +108,6 @@ def in_business_hours(anchor: Anchor, scene: Scene) -> Check:
 def off_hours_words(anchor: Anchor) -> str:
     """Words for an interactive command outside business hours."""
     return f"the {anchor.what} started outside business hours, at {clock(anchor.event.time)}"
-
-
-def is_business_time(moment: datetime, policy: Policy) -> bool:
-    """True inside the organisation's business hours, read on its own wall clock."""
-    local = moment.astimezone(ZoneInfo(policy.time_zone))
-    hours = policy.business_hours
-    return local.weekday() in hours.weekdays and hours.start <= local.hour * 60 + local.minute < hours.end
 
 
 def host_has_role(

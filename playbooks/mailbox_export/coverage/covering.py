@@ -16,7 +16,7 @@ from playbooks.mailbox_export.coverage.attempts import (
     not_checked,
     uncovered_code,
 )
-from playbooks.mailbox_export.coverage.conditions import clock, selects
+from playbooks.mailbox_export.coverage.conditions import selects
 from playbooks.mailbox_export.coverage.interactive import ediscovery, is_own_mailbox, self_export
 from playbooks.mailbox_export.coverage.scheduled import maintenance_cleanup, scheduled_export
 from playbooks.mailbox_export.readings import Anchor
@@ -24,6 +24,7 @@ from playbooks.mailbox_export.registers.mailbox_names import request_names
 from playbooks.mailbox_export.registers.register_rows import CASES, JOBS, CaseRow, InvalidRow, JobRow, Rows
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Found, Lookup, Reason, Stance, Unavailable
+from playbooks.moments import clock
 from playbooks.who.identities import is_member, is_service_account
 from playbooks.who.parents import is_scheduler
 

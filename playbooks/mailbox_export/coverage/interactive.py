@@ -16,7 +16,6 @@ from playbooks.mailbox_export.coverage.attempts import (
     uncovered_code,
 )
 from playbooks.mailbox_export.coverage.conditions import (
-    clock,
     host_has_role,
     in_business_hours,
     in_names,
@@ -31,6 +30,7 @@ from playbooks.mailbox_export.registers.register_rows import CaseRow
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import Root, parse_root
 from playbooks.model import Absent, DirectoryUser, Found, Policy, Unavailable
+from playbooks.moments import clock
 from playbooks.who.identities import Identity, is_member, is_service_account
 
 _SAM = "{sam}"

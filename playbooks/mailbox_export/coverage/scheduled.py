@@ -11,7 +11,6 @@ from playbooks.mailbox_export.coverage.attempts import (
     uncovered_code,
 )
 from playbooks.mailbox_export.coverage.conditions import (
-    clock,
     host_is_bound,
     mailboxes_in_scope,
     parent_is_scheduler,
@@ -23,6 +22,7 @@ from playbooks.mailbox_export.coverage.conditions import (
 from playbooks.mailbox_export.readings import Anchor
 from playbooks.mailbox_export.registers.register_rows import JOBS, JobRow
 from playbooks.mailbox_export.scene import Scene
+from playbooks.moments import clock
 
 _DONE = frozenset({"completed", "completedwithwarning"})
 

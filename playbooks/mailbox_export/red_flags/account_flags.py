@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from playbooks.mailbox_export.coverage.attempts import not_checked
-from playbooks.mailbox_export.coverage.conditions import clock
 from playbooks.mailbox_export.readings import Reading
 from playbooks.mailbox_export.red_flags.watched import names_of_mailbox, names_of_runner, on_list
 from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes
 from playbooks.mailbox_export.registers.register_rows import LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Absent, DirectoryUser, Found, Reason, Risk, Unavailable
+from playbooks.moments import clock
 from playbooks.who.accounts import RunnerKind, has_identity_conflict
 from playbooks.who.identities import Identity, is_member, is_run_as, is_service_account
 

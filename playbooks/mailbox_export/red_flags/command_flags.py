@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from playbooks.command_line.command_values import Export, HoleKind, Removal, RequestKind, Value
 from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
-from playbooks.mailbox_export.coverage.conditions import clock, is_business_time, off_hours_words
+from playbooks.mailbox_export.coverage.conditions import off_hours_words
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
 from playbooks.mailbox_export.readings import Anchor, Reading, read_events
@@ -13,6 +13,7 @@ from playbooks.mailbox_export.registers.register_cells import NameSet
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import is_own_server, read_target, target_flags
 from playbooks.model import Found, ProcessEvent, Reason, Unavailable
+from playbooks.moments import clock, is_business_time
 from playbooks.who.accounts import Runner, runner_of
 from playbooks.who.hosts import host_of
 from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, starter_shown

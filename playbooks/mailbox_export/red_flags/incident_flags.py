@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from playbooks.command_line.command_values import Export
 from playbooks.folding import fold
-from playbooks.mailbox_export.coverage.conditions import clock
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.readings import LONGEST_SPAN, is_half
 from playbooks.mailbox_export.registers.register_rows import LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Absent, Account, Found, Lookup, Reason, Stance, Unavailable
+from playbooks.moments import clock
 from playbooks.who.accounts import actor_of, runner_of
 from playbooks.who.hosts import alerts_elsewhere
 

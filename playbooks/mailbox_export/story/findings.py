@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from playbooks.mailbox_export.coverage.attempts import Attempt
-from playbooks.mailbox_export.coverage.conditions import clock
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.readings import Reading
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Finding
+from playbooks.moments import clock
 from playbooks.who.parents import parent_shown
 
 _SCENARIO_WORDS = {
