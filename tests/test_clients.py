@@ -5,7 +5,6 @@ import base64
 import json
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -475,13 +474,11 @@ async def test_404_is_its_own_error(world: World) -> None:
 async def test_redirects_and_endless_answers_are_refused(world: World, kind: FaultKind) -> None:
     """F65, F66: not followed, not read beyond 8 MiB, not repeated."""
     world.order(kind)
-    begun = time.monotonic()
 
     with pytest.raises(SourceUnavailable, match=r"redirect|larger"):
         await ask(world)
 
     assert (1, 0) == (world.called("arm"), world.called("foreign"))
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(
@@ -548,14 +545,11 @@ async def test_a_service_that_is_down_is_waited_for_once_in_an_attempt(world: Wo
 
 
 async def test_a_hanging_call_ends_with_the_attempt(world: World) -> None:
-    """F15: a service that does not answer cannot hold the worker."""
-    world.order(FaultKind.HANG, seconds=60)
-    begun = time.monotonic()
+    """F15: a service that says nothing for an hour cannot hold the worker."""
+    world.order(FaultKind.HANG, seconds=3600)
 
     with attempt("hanging", seconds=0.3), pytest.raises(SourceUnavailable, match="no whole answer"):
         await ask(world)
-
-    assert time.monotonic() - begun < 5
 
 
 async def test_attempts_side_by_side_keep_their_own_ids(

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -598,13 +597,13 @@ def test_other_programs_say_nothing() -> None:
     ],
 )
 @pytest.mark.parametrize("before", ["", "powershell -c New-MailboxExportRequest ", "cmd /c "])
-def test_the_longest_text_takes_half_a_second(piece: str, before: str) -> None:
-    """Processor time for 32,000 letters of anything, with room for a slow machine."""
+def test_the_longest_text_of_anything_is_read_to_its_end(piece: str, before: str) -> None:
+    """32,000 letters without an error, and never as a sound command; for the cost see `bench/reading.py`."""
     text = before + piece * (32_000 // len(piece))
 
-    started = time.process_time()
-    read_command_line(text)
-    assert 1.5 > time.process_time() - started
+    line = read_command_line(text)
+
+    assert not line.exports or line.flags or any(export.flags for export in line.exports)
 
 
 def test_every_closable_case_is_read_fully_and_without_a_flag() -> None:

