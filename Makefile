@@ -51,12 +51,13 @@ storm: setup ## 500 incidents at once, faults, two workers, one killed again and
 fuzz: setup ## 100,000 random and mutated bodies against the intake
 	@$(PY) tools/fuzz_bodies.py --seed $(SEED)
 
-bench: setup ## How fast events are made, and what a triage, a rule and a scored case cost, as ratios
+bench: setup ## How fast events are made, and what a triage, a rule, a scored case and a long text cost, as ratios
 	@$(PY) bench/generation.py
 	@$(PY) bench/triage.py
 	@$(PY) bench/cold_start.py
 	@$(PY) bench/rules.py
 	@$(PY) bench/score.py
+	@$(PY) bench/reading.py
 
 package: setup ## Build the zip as Flex Consumption takes it, and print its size
 	@$(PY) tools/package.py

@@ -4,12 +4,12 @@ import asyncio
 import gc
 import io
 import json
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
+import costly
+import fuzz_bodies
 import pytest
 import pytest_asyncio
 
@@ -17,10 +17,6 @@ from playbooks.errors import RequestRefused
 from playbooks.intake import read_request, shown
 from simulator.chain.chain import Chain
 from simulator.organisation import organise
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-
-import fuzz_bodies
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -288,25 +284,7 @@ async def test_an_error_never_echoes_more_than_64_characters() -> None:
         assert echo.isprintable()
 
 
-ROOM = 4 * 1024 * 1024 - 100
-COSTLY = {
-    "brackets in a text": b'{"a": "' + b"[" * ROOM + b'"}',
-    "escapes": b'{"a": "' + b"\\u0041" * (ROOM // 6) + b'"}',
-    "backslashes": b'{"a": "' + b"\\" * ROOM + b'"}',
-    "quotes": b'"' * ROOM,
-    "numbers": b'{"a": [' + b"1," * (ROOM // 2) + b"1]}",
-    "empty objects": b'{"a": [' + b"{}," * (ROOM // 3) + b"1]}",
-    "objects": b'{"a": [' + b'{"b":1},' * (ROOM // 8) + b"1]}",
-    "keys": b"{" + b",".join(b'"%d":1' % number for number in range(ROOM // 12)) + b"}",
-    "nests": b'{"a": [' + (b"[" * 30 + b"]" * 30 + b",") * (ROOM // 61) + b"1]}",
-    "open brackets": b"[" * ROOM,
-    "closed brackets": b"]" * ROOM,
-    "wrong pairs": b"[}" * (ROOM // 2),
-    "NUL and numbers": b'{"a": ["\\u0000",' + b"1," * (ROOM // 2 - 10) + b"1]}",
-}
-
-
-@pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY.keys())
+@pytest.mark.parametrize("body", costly.BODIES.values(), ids=costly.BODIES.keys())
 async def test_the_largest_body_that_is_read_gets_a_documented_answer(body: bytes) -> None:
     """4 MiB of what is costly to read; what each costs is in `bench/reading.py`."""
     with pytest.raises(RequestRefused) as caught:
@@ -318,7 +296,7 @@ async def test_the_largest_body_that_is_read_gets_a_documented_answer(body: byte
 
 async def test_the_largest_body_is_answered_over_http(chain: Chain) -> None:
     """Nothing on the way cuts or refuses it."""
-    answer = await sent(chain, COSTLY["keys"])
+    answer = await sent(chain, costly.BODIES["keys"])
 
     assert (400, "incident_id_missing") == (answer.status, answer.error["code"])
 

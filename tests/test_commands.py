@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import costly
 import pytest
 
 from playbooks.command_line.command_values import (
@@ -576,31 +577,9 @@ def test_other_programs_say_nothing() -> None:
         assert ((), (), ()) == (line.exports, line.removals, line.flags)
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "a;",
-        "a&",
-        "(",
-        "$(",
-        "{",
-        "'x'+",
-        "@{a=",
-        "a|%{",
-        "$a=1;",
-        "`",
-        '"',
-        "powershell -c ",
-        "-Name a ",
-        "[",
-        "‘“–а",
-    ],
-)
-@pytest.mark.parametrize("before", ["", "powershell -c New-MailboxExportRequest ", "cmd /c "])
-def test_the_longest_text_of_anything_is_read_to_its_end(piece: str, before: str) -> None:
+@pytest.mark.parametrize("text", costly.LINES.values(), ids=costly.LINES.keys())
+def test_the_longest_text_of_anything_is_read_to_its_end(text: str) -> None:
     """32,000 letters without an error, and never as a sound command; for the cost see `bench/reading.py`."""
-    text = before + piece * (32_000 // len(piece))
-
     line = read_command_line(text)
 
     assert not line.exports or line.flags or any(export.flags for export in line.exports)

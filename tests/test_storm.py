@@ -2,17 +2,13 @@
 
 import dataclasses
 import random
-import sys
 from pathlib import Path
 
 import pytest
+import storm
 
 from simulator.chain.record import DecisionRecord
 from simulator.chain.results import Left
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-
-import storm
 
 
 async def test_nothing_is_lost_or_doubled_in_a_storm(tmp_path: Path) -> None:
