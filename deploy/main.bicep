@@ -95,6 +95,8 @@ param businessHours string
 @description('Further workspaces for TRIAGE_WORKSPACES (ARM id=customer id); grant the roles there by hand.')
 param moreWorkspaces string = ''
 
+@description('TRIAGE_PLAYBOOKS: the playbooks that are on, separated by ";". This template brings the content of mailbox_export.')
+param playbooks string = 'mailbox_export'
 @description('TRIAGE_RULE_IDS')
 param ruleIds string = ''
 @description('TRIAGE_EXPORT_ROLE_GROUPS')
@@ -153,6 +155,7 @@ var triageSettings = {
   TRIAGE_DOMAINS: domains
   TRIAGE_TIME_ZONE: timeZone
   TRIAGE_BUSINESS_HOURS: businessHours
+  TRIAGE_PLAYBOOKS: playbooks
   TRIAGE_RULE_IDS: ruleIds
   TRIAGE_EXPORT_ROLE_GROUPS: exportRoleGroups
   TRIAGE_EXCHANGE_ADMIN_GROUPS: exchangeAdminGroups

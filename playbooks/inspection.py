@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from playbooks import discover, load
+from playbooks import load
 from playbooks.clients import Clients, check_permissions, check_queue
 from playbooks.health.judging import QueueLook, WorkspaceLook, judge
 from playbooks.health.rules import RulesLook
@@ -52,7 +52,7 @@ async def inspect(
     `now` is the clock (UTC). Never raises for what a service answers; raises SettingsError where the rule
     ids name a playbook that is not there.
     """
-    wanted = watched_rules(settings.rule_ids)
+    wanted = watched_rules(settings.playbooks, settings.rule_ids)
     looks, queue = await asyncio.gather(
         asyncio.gather(
             *(
@@ -82,7 +82,7 @@ async def _workspace(
     now: Callable[[], datetime],
 ) -> WorkspaceLook:
     deployment, watchlists = clients.deployment(workspace), clients.watchlists(workspace)
-    playbooks = [load(name) for name in discover()]
+    playbooks = [load(name) for name in wanted]
     registers = [(playbook.name, register) for playbook in playbooks for register in playbook.registers]
     aliases = tuple(dict.fromkeys(register.alias for _, register in registers))
     permissions, customer_id, alert_rules, automation_rules, (there, here), lists = await asyncio.gather(

@@ -11,15 +11,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from playbooks import discover, load, refuse_unknown, telemetry
+from playbooks import load, refuse_unknown, telemetry
 from playbooks.answers import Answer
-from playbooks.errors import RequestRefused, SourceUnavailable
+from playbooks.errors import RequestRefused, SourceUnavailable, UnknownPlaybook
 from playbooks.intake import DefenderReference, read_request
 from playbooks.journal import note
 from playbooks.messages import TriageMessage
 from playbooks.model import Absent, Close, Found, IncidentId, Unavailable, WriteSettings
 from playbooks.settings import Settings, read_mode, read_settings
-from playbooks.watched import watched_rules
+from playbooks.watched import switched_on, watched_rules
 
 if TYPE_CHECKING:
     from playbooks.clients import Clients, Patience
@@ -57,9 +57,9 @@ class Service:
 
     @cached_property
     def settings(self) -> Settings:
-        """Raises SettingsError with every problem at once; what only the playbooks can tell comes last."""
+        """Raises SettingsError with every problem at once; a playbook that is not there comes last."""
         settings = read_settings(self._environment)
-        watched_rules(settings.rule_ids)
+        switched_on(settings.playbooks, settings.rule_ids)
         return settings
 
     @cached_property
@@ -72,7 +72,7 @@ class Service:
     @cached_property
     def watched_rules(self) -> Mapping[str, frozenset[str]]:
         """Playbook -> ids of the analytics rules whose incidents it triages. Raises SettingsError."""
-        return watched_rules(self.settings.rule_ids)
+        return watched_rules(self.settings.playbooks, self.settings.rule_ids)
 
     @cached_property
     def workspace_paths(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class Service:
         return 200 if healthy else 503, {
             "healthy": healthy,
             "mode": self.settings.mode,
-            "playbooks": list(discover()),
+            "playbooks": list(self.watched_rules),
             "ruleIds": {name: sorted(rules) for name, rules in self.watched_rules.items()},
             "checks": [
                 {"workspace": name, "permission": one.name, "works": one.granted, "words": one.words}
@@ -146,6 +146,8 @@ class Service:
     def _message(self, playbook: str, body: bytes, content_type: str) -> TriageMessage:
         """The request as a message. Raises RequestRefused or UnknownPlaybook."""
         refuse_unknown(playbook)
+        if playbook not in switched_on(self.settings.playbooks, self.settings.rule_ids):
+            raise UnknownPlaybook(f"the playbook {playbook} is not on; TRIAGE_PLAYBOOKS names those that are")
         allowed = [(workspace.path, workspace.customer_id) for workspace in self.settings.workspaces]
         subject = read_request(body, content_type=content_type, workspaces=allowed)
         if isinstance(subject, DefenderReference) and self.settings.incidents != "graph":

@@ -147,6 +147,8 @@ class Settings(BaseModel):
     business_hours: Annotated[BusinessHours, BeforeValidator(_business_hours)]
     rule_ids: Annotated[Names, AfterValidator(_rule_ids)] = frozenset()
     """`<id>` or `<playbook>=<id>`; a playbook that none is given for has those of its own folder."""
+    playbooks: Names = frozenset()
+    """Names of the playbooks that are on; none for all that are there."""
     export_role_groups: Names = frozenset()
     exchange_admin_groups: Names = frozenset()
     ediscovery_groups: Names = frozenset()

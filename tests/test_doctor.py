@@ -141,6 +141,17 @@ async def test_a_sound_deployment_has_nothing_to_mend(incidents: str) -> None:
     assert calls <= {("POST", "/v1.0/$batch"), ("POST", "/v1/workspaces/{workspace}/query")}
 
 
+async def test_what_only_a_playbook_that_is_off_needs_is_not_missed() -> None:
+    """Its register is asked for where the playbook is on, and not where TRIAGE_PLAYBOOKS leaves it out."""
+    async with staged(lambda tenant: tenant["watchlists"].pop("RoleGrantChanges")) as stage:
+        with_all = await stage.examined()
+        stage.environment["TRIAGE_PLAYBOOKS"] = "mailbox_export"
+        with_one = await stage.examined()
+
+    assert ["RoleGrantChanges" in trouble.what for trouble in with_all.troubles] == [True]
+    assert () == with_one.troubles
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
     """One planted mistake: what names it, what the fix says, and where it is planted."""

@@ -29,7 +29,8 @@ def ask(
 ) -> Asked:
     """What the settings say about a playbook and a span (UTC). Raises UnknownPlaybook, SettingsError."""
     judged_by = load(playbook)
-    rules = watched_rules(settings.rule_ids)[playbook]
+    on = settings.playbooks and settings.playbooks | {playbook}
+    rules = watched_rules(on, settings.rule_ids)[playbook]
     question = Question(
         playbook=playbook,
         title=judged_by.title,
