@@ -35,7 +35,16 @@ from playbooks.who.account_lookups import ask_about_runners, ask_mailboxes, find
 from playbooks.who.accounts import Runner, RunnerKind, runner_of
 from playbooks.who.hosts import host_of, short_name
 from playbooks.who.identities import RunnerLookups
-from playbooks.who.scope import alert_names, alert_period, alerts_on, events_on, in_order, judged_hosts
+from playbooks.who.scope import (
+    NO_HOST,
+    NO_TIME,
+    alert_names,
+    alert_period,
+    alerts_on,
+    events_on,
+    in_order,
+    judged_hosts,
+)
 
 CLOSED_LABEL = "triage-closed"
 ROLE_GRANTS = ("New-ManagementRoleAssignment", "Add-RoleGroupMember", "Update-RoleGroupMember")
@@ -158,9 +167,9 @@ async def _events(
     policy: Policy,
 ) -> Lookup[tuple[ProcessEvent, ...]]:
     if not hosts:
-        return Unavailable("process events", "no entities: the incident names no host")
+        return NO_HOST
     if not isinstance(period, Found):
-        return Unavailable("process events", "the time of the alerts is not known", lasting=True)
+        return NO_TIME
     start, end = period.value
     reach = MARGIN + ROUNDING
     return await events_on(hosts, sources.events, start=start - reach, end=end + reach, policy=policy)

@@ -20,7 +20,16 @@ from playbooks.ports import Sources
 from playbooks.who.account_lookups import ask_about_runners, find_runners
 from playbooks.who.accounts import Runner, RunnerKind, runner_of
 from playbooks.who.identities import RunnerLookups
-from playbooks.who.scope import alert_names, alert_period, alerts_on, events_on, in_order, judged_hosts
+from playbooks.who.scope import (
+    NO_HOST,
+    NO_TIME,
+    alert_names,
+    alert_period,
+    alerts_on,
+    events_on,
+    in_order,
+    judged_hosts,
+)
 
 MARGIN = timedelta(minutes=60)
 """How far the window reaches before the first and after the last grant."""
@@ -123,16 +132,16 @@ async def _events(
     hosts: tuple[str, ...], window: Lookup[Window], *, sources: Sources, policy: Policy
 ) -> Lookup[tuple[ProcessEvent, ...]]:
     if not hosts:
-        return Unavailable("process events", "no entities: the incident names no host", lasting=True)
+        return NO_HOST
     if not isinstance(window, Found):
-        return Unavailable("process events", "the time of the alerts is not known", lasting=True)
+        return NO_TIME
     span = window.value
     return await events_on(hosts, sources.events, start=span.start, end=span.end, policy=policy)
 
 
 async def _exports(window: Lookup[Window], sources: Sources) -> Lookup[tuple[ProcessEvent, ...]]:
     if not isinstance(window, Found):
-        return Unavailable("process events", "the time of the alerts is not known", lasting=True)
+        return NO_TIME
     span = window.value
     answer = await sources.events.process_events_with(terms=(EXPORT,), start=span.start, end=span.end)
     match answer:
@@ -144,7 +153,7 @@ async def _exports(window: Lookup[Window], sources: Sources) -> Lookup[tuple[Pro
 
 async def _reach(window: Lookup[Window], sources: Sources) -> Lookup[datetime]:
     if not isinstance(window, Found):
-        return Unavailable("process events", "the time of the alerts is not known", lasting=True)
+        return NO_TIME
     return await sources.events.first_event_after(window.value.end)
 
 
@@ -152,6 +161,6 @@ async def _alerts(
     window: Lookup[Window], names: frozenset[str], *, sources: Sources
 ) -> Lookup[tuple[LoggedAlert, ...]]:
     if not isinstance(window, Found) or not names:
-        return Unavailable("alerts", "the time of the alerts is not known", lasting=True)
+        return Unavailable("alerts", "the host, or the time of the alerts, is not known")
     start = window.value.start - _DAY
     return await alerts_on(names, sources.events, start=start, end=sources.asked_at)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from playbooks.command_line.commands import read_command_line
 from playbooks.command_line.nearby import nearby_flags
 from playbooks.folding import fold, fold_display_name
+from playbooks.mailbox_role_grant.evidence import Evidence
 from playbooks.mailbox_role_grant.grants import ROLE, GrantKind, Reading
 from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of, not_checked
 from playbooks.model import (
@@ -26,6 +27,7 @@ from playbooks.who.accounts import RunnerKind, actor_of, has_identity_conflict, 
 from playbooks.who.hosts import alerts_elsewhere, host_of
 from playbooks.who.identities import Identity, is_member, is_service_account
 from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
+from playbooks.who.scope import NO_HOST
 
 _LOG, _DIRECTORY = "process events", "directory"
 _NEW = timedelta(days=30)
@@ -54,12 +56,9 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
     asked: list[tuple[str, Lookup[object]]] = [
         ("alerts of the incident", evidence.incident.alerts),
         ("time of the alerts", evidence.window),
-        ("process events of the host", evidence.events),
-        ("exports on any host", evidence.exports),
-        ("how far the logs reach", evidence.logs_reach),
-        ("other alerts on host and accounts", evidence.alerts),
         ("closes of the last 24 hours", evidence.closes),
         ("register of approved changes", scene.rows),
+        *_of_the_log(evidence),
     ]
     for identity in scene.parties:
         shown = identity.runner.shown
@@ -77,6 +76,18 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
         evidence.incident, evidence.alerts, hosts=evidence.hosts, rule_ids=evidence.policy.rule_ids
     )
     yield from _unseen_accounts(scene)
+
+
+def _of_the_log(evidence: Evidence) -> Iterator[tuple[str, Lookup[object]]]:
+    """The log's answers; without a host or a time it was not asked, and what is missing is told itself."""
+    if not evidence.hosts:
+        yield "host", NO_HOST
+    if isinstance(evidence.window, Found):
+        yield "exports on any host", evidence.exports
+        yield "how far the logs reach", evidence.logs_reach
+        if evidence.hosts:
+            yield "process events of the host", evidence.events
+            yield "other alerts on host and accounts", evidence.alerts
 
 
 def _grant(anchor: Anchor, policy: Policy) -> Iterator[Reason]:

@@ -10,6 +10,10 @@ from playbooks.who.accounts import RunnerKind
 from playbooks.who.hosts import host_of, host_of_entity, short_name
 from playbooks.who.identities import RunnerLookups, resolved_user
 
+NO_HOST = Unavailable("incident", "no entities: the incident names no host to look at")
+"""Entities may not be ready when an incident is made: another attempt may find them."""
+NO_TIME = Unavailable("process events", "the time of the alerts is not known")
+
 
 def judged_hosts(incident: Incident, policy: Policy) -> tuple[str, ...]:
     """Full names of the incident's hosts, sorted; empty names are none."""

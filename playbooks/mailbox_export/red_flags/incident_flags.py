@@ -12,6 +12,7 @@ from playbooks.model import Absent, Account, Found, Lookup, Reason, Stance, Unav
 from playbooks.moments import clock
 from playbooks.who.accounts import actor_of, runner_of
 from playbooks.who.hosts import alerts_elsewhere
+from playbooks.who.scope import NO_HOST
 
 
 def incident_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
@@ -42,7 +43,7 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
 def _incident_lookups(scene: Scene) -> Iterator[tuple[str, Lookup[object]]]:
     evidence = scene.evidence
     if not evidence.hosts:
-        yield "host", Unavailable("incident", "no entities: the incident names no host to look at")
+        yield "host", NO_HOST
     if not evidence.incident.entities_whole:
         # Where the alerts could not be read either, both may come at another time.
         whole = isinstance(evidence.incident.alerts, Found)

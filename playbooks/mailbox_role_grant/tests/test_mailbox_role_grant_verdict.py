@@ -361,6 +361,25 @@ async def test_an_incident_without_a_grant_stays_open(events: Lookup[tuple[Proce
     assert "grant_missing" in codes(judgement)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [{"hosts": ()}, {"alerts": Found(())}, {"alerts": OUTAGE}],
+    ids=["no host", "no alert", "alerts not read"],
+)
+async def test_an_incident_that_is_not_ready_is_asked_for_again(columns: dict[str, Any]) -> None:
+    """Hosts and alerts may come later: the one gap is told, not what could not be asked for its sake."""
+    evidence = await gathered(performed(APPROVED_ROLE)[0])
+    incident = replace(evidence.incident, **columns)
+    later = later_event(evidence.asked_at - timedelta(hours=1))
+    sources = fake_sources(TENANT, [later], asked_at=evidence.asked_at)
+
+    verdict = PLAYBOOK.decide(await PLAYBOOK.gather(incident, sources, evidence.policy)).verdict
+
+    assert isinstance(verdict, Escalate)
+    assert {"source_unavailable"} == {reason.code for reason in verdict.reasons}
+    assert verdict.retry_may_help
+
+
 async def test_an_export_elsewhere_by_the_grantee_is_told() -> None:
     """On another host, within the hour, under the grantee's name."""
     sequence = performed(APPROVED_ROLE)[0]
