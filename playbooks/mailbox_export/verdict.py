@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from playbooks.mailbox_export.coverage.attempts import not_checked
 from playbooks.mailbox_export.coverage.covering import Coverage, cover, for_reason
 from playbooks.mailbox_export.evidence import Evidence
 from playbooks.mailbox_export.reason_codes import ORDER, RAISES_TO_HIGH
@@ -18,6 +17,7 @@ from playbooks.mailbox_export.red_flags.incident_flags import incident_flags, un
 from playbooks.mailbox_export.scene import Scene, set_scene
 from playbooks.mailbox_export.story.briefing import brief
 from playbooks.model import Close, Escalate, Judgement, Reason, Severity, Stance, Verdict
+from playbooks.who.account_state import not_checked
 
 
 def decide(evidence: Evidence) -> Judgement:

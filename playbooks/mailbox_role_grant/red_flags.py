@@ -1,28 +1,27 @@
 """What keeps an incident open whatever change covers its grants, and what could not be looked up."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from playbooks.command_line.commands import read_command_line
 from playbooks.command_line.nearby import nearby_flags
 from playbooks.folding import fold, fold_display_name
 from playbooks.mailbox_role_grant.evidence import Evidence
 from playbooks.mailbox_role_grant.grants import ROLE, GrantKind, Reading
-from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of, not_checked
+from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of
 from playbooks.model import (
     Absent,
     Account,
-    DirectoryUser,
     Found,
     Lookup,
     Policy,
     ProcessEvent,
     Reason,
-    Risk,
     Stance,
     Unavailable,
 )
 from playbooks.moments import clock, is_business_time
+from playbooks.who.account_state import account_risk, account_state
 from playbooks.who.accounts import RunnerKind, actor_of, has_identity_conflict, runner_of
 from playbooks.who.hosts import alerts_elsewhere, host_of
 from playbooks.who.identities import Identity, is_member, is_service_account
@@ -30,9 +29,6 @@ from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, paren
 from playbooks.who.scope import NO_HOST
 
 _LOG, _DIRECTORY = "process events", "directory"
-_NEW = timedelta(days=30)
-_SAFE, _RISKY = frozenset({"none", "low"}), frozenset({"medium", "high"})
-_RISK_STATES = frozenset({"none", "confirmedsafe", "remediated", "dismissed", "atrisk"})
 
 
 def red_flags(scene: Scene) -> Iterator[Reason]:
@@ -164,32 +160,8 @@ def _account(identity: Identity, policy: Policy, moment: datetime) -> Iterator[R
         text = f"{shown} is not exactly one user of the directory {identity.disagreement}".rstrip()
         yield Reason("runner_unknown", text, _DIRECTORY)
     if identity.found is not None:
-        yield from _state(identity.found, moment)
-        yield from _risk(identity.found, identity.risk)
-
-
-def _state(user: DirectoryUser, moment: datetime) -> Iterator[Reason]:
-    name = user.user_principal_name
-    if user.enabled is False:
-        yield Reason("account_disabled", f"Account {name} is disabled", _DIRECTORY)
-    if user.enabled is None or user.created is None:
-        cause = "whether it is enabled, or when it was created, is not known"
-        yield not_checked(Unavailable(_DIRECTORY, cause, lasting=True), f"account {name}")
-    elif moment - user.created < _NEW:
-        text = f"Account {name} was created on {user.created:%Y-%m-%d}, less than 30 days before the grant"
-        yield Reason("account_new", text, _DIRECTORY)
-
-
-def _risk(user: DirectoryUser, risk: Lookup[Risk]) -> Iterator[Reason]:
-    if not isinstance(risk, Found):
-        return
-    level, state = fold(risk.value.level), fold(risk.value.state)
-    words = f"{user.user_principal_name} (level {level}, state {state})"
-    if level in _RISKY or state == "confirmedcompromised":
-        yield Reason("account_risky", f"Identity Protection holds {words} at risk", _DIRECTORY)
-    elif level not in _SAFE or state not in _RISK_STATES:
-        cause = "Identity Protection shows no usable risk"
-        yield not_checked(Unavailable("sign-in risk", cause, lasting=True), words)
+        yield from account_state(identity.found, moment, act="the grant")
+        yield from account_risk(identity.found, identity.risk)
 
 
 def _nearby(scene: Scene) -> Iterator[Reason]:

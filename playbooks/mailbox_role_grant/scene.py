@@ -7,7 +7,7 @@ from playbooks.folding import fold
 from playbooks.mailbox_role_grant.changes import CHANGES, ChangeRow, InvalidChange, read_change
 from playbooks.mailbox_role_grant.evidence import Evidence
 from playbooks.mailbox_role_grant.grants import Grant, Reading, is_relevant, named_account, read_events
-from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Reason, Stance, Unavailable
+from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Unavailable
 from playbooks.moments import clock
 from playbooks.who.accounts import Runner, RunnerKind, runner_of
 from playbooks.who.identities import Identity, RunnerLookups, identify
@@ -58,12 +58,6 @@ class Scene:
         """Everyone of the directory who gave or was given a role."""
         parties = (party for anchor in self.anchors for party in (anchor.granter, anchor.grantee))
         return (party.found for party in parties if party is not None and party.found is not None)
-
-
-def not_checked(unread: Unavailable, item: str) -> Reason:
-    """The reason for a look-up that gave no answer."""
-    text = f"Not checked: {item}: {unread.cause}"
-    return Reason("source_unavailable", text, unread.source, Stance.UNCHECKED, lasting=unread.lasting)
 
 
 def set_scene(evidence: Evidence) -> Scene:

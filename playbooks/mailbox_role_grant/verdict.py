@@ -6,9 +6,10 @@ from playbooks.mailbox_role_grant.coverage import Coverage, cover
 from playbooks.mailbox_role_grant.evidence import Evidence
 from playbooks.mailbox_role_grant.reason_codes import ORDER, RAISES_TO_HIGH
 from playbooks.mailbox_role_grant.red_flags import red_flags, unread
-from playbooks.mailbox_role_grant.scene import Scene, not_checked, set_scene
+from playbooks.mailbox_role_grant.scene import Scene, set_scene
 from playbooks.mailbox_role_grant.story import brief
 from playbooks.model import Close, Escalate, Found, Judgement, Reason, Severity, Stance, Verdict
+from playbooks.who.account_state import not_checked
 
 
 def decide(evidence: Evidence) -> Judgement:

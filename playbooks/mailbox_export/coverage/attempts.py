@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from playbooks.mailbox_export.readings import Anchor
-from playbooks.model import Reason, Stance, Unavailable
+from playbooks.model import Unavailable
 
 SCHEDULED_EXPORT, EDISCOVERY = "scheduled_export", "ediscovery"
 SELF_EXPORT, MAINTENANCE_CLEANUP = "self_export", "maintenance_cleanup"
@@ -84,9 +84,3 @@ def either(answers: Iterable[bool | Unavailable]) -> bool | Unavailable:
     if True in collected:
         return True
     return next((answer for answer in collected if isinstance(answer, Unavailable)), False)
-
-
-def not_checked(unread: Unavailable, item: str = "") -> Reason:
-    """The reason for a look-up that gave no answer; `item` says what was asked, the source if it is empty."""
-    text = f"Not checked: {item or unread.source}: {unread.cause}"
-    return Reason("source_unavailable", text, unread.source, Stance.UNCHECKED, lasting=unread.lasting)

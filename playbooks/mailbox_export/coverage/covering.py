@@ -13,7 +13,6 @@ from playbooks.mailbox_export.coverage.attempts import (
     Attempt,
     Check,
     Relied,
-    not_checked,
     uncovered_code,
 )
 from playbooks.mailbox_export.coverage.conditions import selects
@@ -25,6 +24,7 @@ from playbooks.mailbox_export.registers.register_rows import CASES, JOBS, CaseRo
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Found, Lookup, Reason, Stance, Unavailable
 from playbooks.moments import clock
+from playbooks.who.account_state import not_checked
 from playbooks.who.identities import is_member, is_service_account
 from playbooks.who.parents import is_scheduler
 

@@ -1,25 +1,17 @@
 """Red flags of accounts: who ran it, in what state the account is, whose mailbox it was (policy, 2 and 4)."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
-from playbooks.mailbox_export.coverage.attempts import not_checked
 from playbooks.mailbox_export.readings import Reading
 from playbooks.mailbox_export.red_flags.watched import names_of_mailbox, names_of_runner, on_list
 from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes
 from playbooks.mailbox_export.registers.register_rows import LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
-from playbooks.model import Absent, DirectoryUser, Found, Reason, Risk, Unavailable
+from playbooks.model import Absent, Found, Reason
 from playbooks.moments import clock
+from playbooks.who.account_state import account_risk, account_state
 from playbooks.who.accounts import RunnerKind, has_identity_conflict
 from playbooks.who.identities import Identity, is_member, is_run_as, is_service_account
-
-_NEW = timedelta(days=30)
-_RISKY = frozenset({"medium", "high"})
-_SAFE = frozenset({"none", "low"})
-_RISK_STATES = frozenset(
-    {"none", "confirmedsafe", "remediated", "dismissed", "atrisk", "confirmedcompromised"}
-)
 
 
 def account_flags(scene: Scene) -> Iterator[Reason]:
@@ -28,8 +20,8 @@ def account_flags(scene: Scene) -> Iterator[Reason]:
         identity = scene.identity(reading)
         yield from _who(reading, identity, scene)
         if identity.found is not None:
-            yield from _state(identity.found, reading.event.time)
-            yield from _risk(identity.found, identity)
+            yield from account_state(identity.found, reading.event.time, act="the command")
+            yield from account_risk(identity.found, identity.risk)
 
 
 def listed(scene: Scene) -> Iterator[Reason]:
@@ -106,33 +98,3 @@ def _is_unregistered_service(reading: Reading, identity: Identity, scene: Scene)
         return False
     rows = [row for row in scene.jobs.value.valid if reading.host in row.hosts or not identity.is_managed]
     return all(is_run_as(identity, row.run_as, scene.policy) is False for row in rows)
-
-
-def _state(user: DirectoryUser, moment: datetime) -> Iterator[Reason]:
-    name = user.user_principal_name
-    if user.enabled is False:
-        yield Reason("account_disabled", f"Account {name} is disabled", "directory")
-    if user.enabled is None:
-        yield not_checked(Unavailable("directory", f"whether account {name} is enabled", lasting=True))
-    if user.created is None:
-        yield not_checked(Unavailable("directory", f"when account {name} was created", lasting=True))
-    elif moment - user.created < _NEW:
-        text = f"Account {name} was created on {user.created:%Y-%m-%d}, less than 30 days before the command"
-        yield Reason("account_new", text, "directory")
-
-
-def _risk(user: DirectoryUser, identity: Identity) -> Iterator[Reason]:
-    match identity.risk:
-        case Found(Risk(level, state)):
-            yield from _risk_reasons(user.user_principal_name, level, state)
-        case _:
-            return
-
-
-def _risk_reasons(name: str, level: str, state: str) -> Iterator[Reason]:
-    if level.casefold() in _RISKY or state.casefold() == "confirmedcompromised":
-        text = f"Identity Protection holds {name} at risk (level {level}, state {state})"
-        yield Reason("account_risky", text, "directory")
-    elif level.casefold() not in _SAFE or state.casefold() not in _RISK_STATES:
-        cause = f"Identity Protection shows no usable risk of {name} (level {level}, state {state})"
-        yield not_checked(Unavailable("sign-in risk", cause, lasting=True))
