@@ -60,6 +60,11 @@ def playbook_of_rule(word: str) -> str:
     return RULE_FILES[word].playbook if word in RULE_FILES else FIRST_PLAYBOOK
 
 
+def playbook_of_scenario(name: str) -> str:
+    """The playbook of a scenario; the first for a name of nobody's, as a case of one's own has."""
+    return BY_NAME[name].playbook if name in BY_NAME else FIRST_PLAYBOOK
+
+
 def main_rule_of(playbook: str) -> str:
     """The word of a playbook's analytics rule; that of the first playbook where there is none of the name."""
     return CATALOGUES.get(playbook, CATALOGUES[FIRST_PLAYBOOK]).main_rule

@@ -24,6 +24,7 @@ from simulator.chain.scoring import alerts_of_others, events_of, made_up_gatheri
 from simulator.chain.settings import settings_for
 from simulator.chain.sightings import Watch
 from simulator.chain.tenant import patched, read_tenant
+from simulator.cli.score import show_summary
 
 T0 = datetime(2024, 11, 18, 21, 0, tzinfo=UTC)
 TENANT: dict[str, Any] = {
@@ -474,6 +475,23 @@ def test_the_summary_counts_what_must_be_zero() -> None:
         "errors": 1,
         "detected": {"seed": 1, "correlated": 2},
     } == summarize(outcomes).document
+
+
+def test_a_rule_is_counted_against_the_attacks_of_its_own_playbook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The grant rule also sees exports that begin with a grant; they are not what it is measured by."""
+    attack = {"label": "attack", "expected": "escalate", "outcome": Outcome.ESCALATED}
+    show_summary(
+        [
+            outcome(**attack, scenario="dark_halo", rules=("correlated", "grant")),
+            outcome(**attack, scenario="proxyshell", rules=("grant",)),
+            outcome(**attack, scenario="solarwinds_grant", rules=("grant",)),
+        ]
+    )
+
+    shown = capsys.readouterr().out.splitlines()
+    assert ["0 of 2", "1 of 2", "1 of 1"] == [line[-6:] for line in shown if "rule saw" in line]
 
 
 def test_a_result_line_has_the_documented_members() -> None:

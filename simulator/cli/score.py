@@ -8,6 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
+from simulator.catalogues import playbook_of_rule, playbook_of_scenario
 from simulator.chain.cases import Case, read_cases
 from simulator.chain.results import CaseOutcome, Outcome, score_document, summarize
 from simulator.chain.scoring import Scored, score_cases
@@ -111,9 +112,17 @@ def show_summary(outcomes: list[CaseOutcome]) -> None:
     for scenario, (closed, total) in _by_scenario(outcomes).items():
         out.print(f"  {scenario:<24} {closed} of {total}", markup=False)
     out.print(f"no verdict                 {counts.errors} (must be 0)")
-    for place, (word, count) in enumerate(counts.detected.items()):
+    for place, word in enumerate(counts.detected):
         told = f"{'the' if place else 'attacks the'} {word} rule saw"
-        out.print(f"{told:<26} {count} of {counts.attacks}", markup=False)
+        attacks = _attacks_for(word, outcomes)
+        seen = sum(word in case.rules for case in attacks)
+        out.print(f"{told:<26} {seen} of {len(attacks)}", markup=False)
+
+
+def _attacks_for(rule: str, outcomes: list[CaseOutcome]) -> list[CaseOutcome]:
+    """The attacks of the playbook that the rule is for."""
+    attacks = (case for case in outcomes if case.label == "attack")
+    return [case for case in attacks if playbook_of_scenario(case.scenario) == playbook_of_rule(rule)]
 
 
 def tell_problems(outcomes: list[CaseOutcome]) -> None:

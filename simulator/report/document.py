@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from simulator.catalogues import BY_NAME, FIRST_PLAYBOOK, MAIN_RULES, RULE_FILES
+from simulator.catalogues import FIRST_PLAYBOOK, MAIN_RULES, RULE_FILES, playbook_of_scenario
 from simulator.chain.results import CaseOutcome, Outcome, summarize
 from simulator.report.story import Activity, Report, Story
 from simulator.report.techniques import technique_name, technique_page
@@ -48,13 +48,8 @@ def technique_rows(report: Report) -> list[Json]:
 
 def _rules(report: Report) -> list[str]:
     """The rules of each playbook that an attack of the report is for."""
-    there = {_playbook_of(case) for case in _attacks(report)} or {FIRST_PLAYBOOK}
+    there = {playbook_of_scenario(case.scenario) for case in _attacks(report)} or {FIRST_PLAYBOOK}
     return [word for word, rule in RULE_FILES.items() if rule.playbook in there]
-
-
-def _playbook_of(case: CaseOutcome) -> str:
-    """A case with a scenario of its own is for the first playbook."""
-    return BY_NAME[case.scenario].playbook if case.scenario in BY_NAME else FIRST_PLAYBOOK
 
 
 def _technique(technique: str, cases: Sequence[CaseOutcome], *, rules: Sequence[str]) -> Json:
@@ -96,7 +91,9 @@ def _matrix(report: Report) -> list[Json]:
 
 def _rule(rule: str, report: Report) -> Json:
     """What a rule saw of the attacks that its playbook is for, and each one that it missed."""
-    attacks = [case for case in _attacks(report) if _playbook_of(case) == RULE_FILES[rule].playbook]
+    attacks = [
+        case for case in _attacks(report) if playbook_of_scenario(case.scenario) == RULE_FILES[rule].playbook
+    ]
     return {
         "rule": rule,
         "attacks": len(attacks),
