@@ -71,7 +71,8 @@ def test_its_rules_are_its_own(tree: Path) -> None:
     """A bare id goes to the playbook that ships it, and takes nothing from the other."""
     script = (
         "import json; from playbooks.watched import watched_rules;"
-        "print(json.dumps({name: sorted(ids) for name, ids in watched_rules(frozenset({GIVEN})).items()}))"
+        "watched = watched_rules(frozenset(), frozenset({GIVEN}));"
+        "print(json.dumps({name: sorted(ids) for name, ids in watched.items()}))"
     )
     given = json.dumps([PROBE_RULE, "zz_probe=another"])
     watched = json.loads(run(tree, "-c", script.replace("{GIVEN}", given)))
