@@ -59,8 +59,8 @@ bench: setup ## How fast events are made, and what a triage, a rule, a scored ca
 	@$(PY) bench/score.py
 	@$(PY) bench/reading.py
 
-package: setup ## Build the zip as Flex Consumption takes it, and print its size
-	@$(PY) tools/package.py
+package: setup ## The zip for Flex Consumption, and its size; with VENDOR=1 its packages are in it
+	@$(PY) tools/package.py $(if $(VENDOR),--vendor)
 
 kql: setup ## Every KQL text through Microsoft's own parser (needs Node; installs the pinned package)
 	@cd tools && npm ci --silent --no-audit --no-fund

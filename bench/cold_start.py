@@ -1,11 +1,12 @@
-"""From process start to the first answer and to the first verdict, against a hello-world app.
+"""From process start to the first answer and to the first verdict, against hello-world apps.
 
     python bench/cold_start.py [--rounds 7] [--json]
 
-Both run on Microsoft's worker library alone (`azure-functions-runtime`), without a host in between: a process
-starts, the library indexes the app and calls one function. Hello-world answers a text. Ours answers 202 once
-a queue in this process has confirmed the message, and then judges an incident of a local workspace in another
-process. Exit status 1 where the first answer takes more than 2.2 times that of hello-world.
+All run on Microsoft's worker library alone (`azure-functions-runtime`), without a host in between: a process
+starts, the library indexes the app and calls one function. One hello-world answers a text; another one, and
+ours, answer 202 once a queue in this process has confirmed a message. Ours then judges an incident of a local
+workspace in another process. Exit status 1 where our first answer takes more than 1.6 times that of the
+hello-world that makes the same promise.
 """
 
 import argparse
@@ -17,13 +18,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-MOST_TIMES = 2.2
+MOST_TIMES = 1.6
+QUEUE = "triage"
 HELLO = """
 import azure.functions as func
 app = func.FunctionApp(func.AuthLevel.ANONYMOUS)
@@ -31,10 +33,24 @@ app = func.FunctionApp(func.AuthLevel.ANONYMOUS)
 async def hello(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("hello")
 """
+QUEUEING = f"""
+import os
+import azure.functions as func
+from azure.storage.queue.aio import QueueClient
+app = func.FunctionApp(func.AuthLevel.ANONYMOUS)
+@app.route("hello", methods=["POST"])
+async def hello(req: func.HttpRequest) -> func.HttpResponse:
+    async with QueueClient.from_connection_string(os.environ["AzureWebJobsStorage"], "{QUEUE}") as queue:
+        await queue.send_message("hello", time_to_live=-1)
+    return func.HttpResponse("hello", status_code=202)
+"""
 
 
 async def child(folder: Path, calls: list[dict[str, Any]]) -> None:
     """Loads the app and makes the calls one after the other; tells when each of it was done."""
+    # The host's own front, which its package imports, would bring aiohttp into a hello-world that has none.
+    host = sys.modules["simulator.host"] = ModuleType("simulator.host")
+    host.__path__ = [str(ROOT / "simulator" / "host")]
     from simulator.host.fields import Fields  # noqa: PLC0415 - only this process is measured
     from simulator.host.worker import Worker  # noqa: PLC0415
 
@@ -96,17 +112,19 @@ async def measure(rounds: int) -> tuple[Any, bool]:
     from simulator.host.store import QueueStore  # noqa: PLC0415
 
     report, store = Report(name="cold_start"), QueueStore()
-    store.create_queue("triage")
+    store.create_queue(QUEUE)
     with tempfile.TemporaryDirectory() as place, FarSide([Station(0)]) as far:
-        (Path(place) / "function_app.py").write_text(HELLO, encoding="utf-8")
+        plain, queueing = _app(Path(place) / "plain", HELLO), _app(Path(place) / "queueing", QUEUEING)
         async with QueueService(store) as queue:
             settings = {name: value for name, value in far.addresses.items() if name != "workspace"}
             settings["AzureWebJobsStorage"] = connection_string(queue.endpoint)
             for _ in range(rounds):
                 hello = [_http("hello", "req", "hello", {})]
-                loaded, answered = await started(Path(place), hello, {})
+                loaded, answered = await started(plain, hello, {})
                 report.add("hello-world: loaded", loaded)
-                report.add("hello-world: first answer", answered)
+                report.add(PLAIN, answered)
+                _, answered = await started(queueing, hello, settings)
+                report.add(SAME, answered, against=PLAIN)
                 parts = far.addresses["workspace"].split("/")
                 [(name, _)] = far.incidents(1)
                 incident_id = IncidentId(parts[2], parts[4], parts[8], name)
@@ -117,15 +135,23 @@ async def measure(rounds: int) -> tuple[Any, bool]:
                 verdict = {"function": "triage", "argument": "msg", "message": message.encode()}
                 loaded, answered, judged = await started(ROOT, [post, verdict], settings)
                 report.add("ours: loaded", loaded, against="hello-world: loaded")
-                report.add("ours: first answer (202)", answered, against="hello-world: first answer")
-                report.add("ours: first verdict", judged, against="hello-world: first answer")
+                report.add("ours: first answer (202)", answered, against=PLAIN)
+                report.add("ours: the same", answered, against=SAME)
+                report.add("ours: first verdict", judged, against=SAME)
                 [(status, _comments)] = far.left([name])
                 report.facts["the incident of the first verdict"] = status
-    kept = (report.times("ours: first answer (202)") or 0) <= MOST_TIMES
+    kept = (report.times("ours: the same") or 0) <= MOST_TIMES
     return report, kept
 
 
 PLAYBOOK = {"playbook": "mailbox_export"}
+PLAIN, SAME = "hello-world: first answer", "hello-world that queues: first answer (202)"
+
+
+def _app(folder: Path, source: str) -> Path:
+    folder.mkdir()
+    (folder / "function_app.py").write_text(source, encoding="utf-8")
+    return folder
 
 
 def _http(function: str, argument: str, body: str, params: dict[str, str]) -> dict[str, Any]:

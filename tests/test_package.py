@@ -5,12 +5,13 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,17 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from packaging.requirements import Requirement
+
+from simulator.catalogues import family
+from simulator.chain.alerts import alerts_of
+from simulator.chain.folder import Folder, read_folder
+from simulator.chain.settings import settings_for
+from simulator.chain.sightings import Watch
+from simulator.eventstore import EventStore
+from simulator.generate import generate
+from simulator.organisation import FIRST_DAY
+from simulator.workspace import LocalWorkspace
+from tools.trim_sdk import SDK, TrimError, reached, trim
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = (ROOT / "function_app.py").read_text()
@@ -190,11 +202,13 @@ async def running(app: Path, site: Path, **settings: str) -> AsyncIterator[tuple
         await process.communicate()
 
 
-async def asked(url: str, key: str, method: str = "GET", path: str = "health") -> tuple[int, Any]:
+async def asked(
+    url: str, key: str, method: str = "GET", path: str = "health", body: bytes = b"{}"
+) -> tuple[int, Any]:
     """Status and JSON of one call."""
     async with aiohttp.ClientSession() as session:
         headers = {"Content-Type": "application/json"} | ({"x-functions-key": key} if key else {})
-        async with session.request(method, f"{url}/api/{path}", headers=headers, data=b"{}") as answer:
+        async with session.request(method, f"{url}/api/{path}", headers=headers, data=body) as answer:
             return answer.status, json.loads(await answer.read() or b"null")
 
 
@@ -239,6 +253,175 @@ async def test_the_package_asks_for_its_key(unpacked: Path, bare: Path) -> None:
         status, _ = await asked(url, "")
 
     assert 401 == status
+
+
+@pytest.fixture(scope="module")
+def trimmed(bare: Path, unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder, with what a vendored package keeps of msgraph-sdk in the place of all of it."""
+    site, whole = (
+        tmp_path_factory.mktemp("trimmed"),
+        Path(str(metadata.distribution("msgraph-sdk").locate_file(""))),
+    )
+    for entry in bare.iterdir():
+        if entry.name != SDK:
+            (site / entry.name).symlink_to(entry.resolve())
+    for file in reached(whole, unpacked).values():
+        kept = site / file.relative_to(whole)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, kept)
+    return site
+
+
+def checked(site: Path, app: Path) -> subprocess.CompletedProcess[str]:
+    """What the build asks of the trimmed SDK before it packs it."""
+    command = [sys.executable, "-B", "tools/trim_sdk.py", str(site), str(app)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_vendored_sdk_is_a_small_part_of_it_and_enough(trimmed: Path, unpacked: Path) -> None:
+    """Every request builder that the clients ask for can be made of one module in a hundred."""
+    done = checked(trimmed, unpacked)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert re.search(r"enough for [1-9]\d* request builders", done.stdout)
+    assert 20 < len(list((trimmed / SDK).rglob("*.py"))) < 160
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        (
+            "identity_protection/risky_users/item/risky_user_item_request_builder.py",
+            ("playbooks/clients/directory.py", "risky_users.by_risky_user_id", "No module named"),
+        ),
+        ("models/entity.py", ("cannot be imported", "msgraph.generated.models.entity")),
+    ],
+    ids=["a builder", "what a model is made of"],
+)
+def test_a_lost_module_stops_the_build_with_what_asks_for_it(
+    lost: str, expected: tuple[str, ...], trimmed: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    """Where an upgrade of the SDK moved something, this is said on the desk and not in the cloud."""
+    shutil.copytree(trimmed / SDK, tmp_path / SDK, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / SDK / "generated" / lost).unlink()
+    done = checked(tmp_path, unpacked)
+
+    assert 2 == done.returncode
+    for words in expected:
+        assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    """A folder with these files."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+CHOOSES = "import msgraph\nclient.builder(lambda root: root.users)\n"
+SMALL = {
+    f"{SDK}/__init__.py": "from .root import Root\n",
+    f"{SDK}/root.py": (
+        "if TYPE_CHECKING:\n    from .typed import Typed\n"
+        "class Root:\n"
+        "    def users(self):\n        from .users import Users\n        return self.near(Users)\n"
+        "    def near(self):\n        from .near import Near\n"
+        "    def groups(self):\n        from .groups import Groups\n"
+    ),
+    **{f"{SDK}/{name}.py": "" for name in ("users", "near", "groups", "typed")},
+    f"{SDK}/deep/unused.txt": "x",
+    f"{SDK}_sdk-1.0.dist-info/RECORD": f"{SDK}/users.py,sha256=a,1\n{SDK}/groups.py,sha256=b,1\n",
+}
+
+
+def test_what_the_app_cannot_reach_is_left_out(tmp_path: Path) -> None:
+    """Imports are followed into functions that are named, in the app or in the SDK, and into no others."""
+    app = written(tmp_path / "app", {"playbooks/clients/graph.py": CHOOSES})
+    site = written(tmp_path / "site", SMALL)
+
+    assert 4 == trim(site, app)
+    left = {path.relative_to(site / SDK).as_posix() for path in (site / SDK).rglob("*")}
+    assert {"__init__.py", "root.py", "users.py", "near.py"} == left
+    assert f"{SDK}/users.py,sha256=a,1\n" == (site / f"{SDK}_sdk-1.0.dist-info/RECORD").read_text()
+
+
+def test_a_module_that_the_sdk_itself_lacks_is_named(tmp_path: Path) -> None:
+    """A torn installation is no ground for leaving something out."""
+    app = written(tmp_path / "app", {"playbooks/clients/graph.py": CHOOSES})
+    site = written(tmp_path / "site", SMALL)
+    (site / SDK / "near.py").unlink()
+
+    with pytest.raises(TrimError, match=r"msgraph.root imports msgraph.near, which is not in"):
+        reached(site, app)
+
+
+def test_an_app_without_the_sdk_is_not_trimmed_to_nothing(tmp_path: Path) -> None:
+    """If the client moves to another library, the trim has to go and says so."""
+    app = written(tmp_path / "app", {"playbooks/clients/graph.py": "import aiohttp\n"})
+
+    with pytest.raises(TrimError, match="imports nothing of msgraph"):
+        reached(written(tmp_path / "site", SMALL), app)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Two days, long past, with one registered export and one attack."""
+    benign, attacks = (next(iter(family(name) or ())).name for name in ("closable", "attacks"))
+    out = tmp_path_factory.mktemp("days")
+    start = FIRST_DAY.replace(year=FIRST_DAY.year - 1)
+    generate(11, out=out, start=start, days=2, events=200, attacks=attacks, benign=benign)
+    return read_folder(out)
+
+
+def incidents(workspace: LocalWorkspace, store: EventStore, folder: Folder) -> dict[str, str]:
+    """What the rules see of the folder, as incidents: the host of each and its name."""
+    watch, made = Watch(), dict[str, str]()
+    for seen in watch.gatherings(store, dns=folder.tenant["organisation"]["dns"]):
+        if seen.playbook == "mailbox_export":
+            alerts = alerts_of(seen, rules=watch.rules)
+            made[seen.host.upper()] = workspace.create_incident(
+                alerts, title=alerts[0].display_name, severity=alerts[0].severity, created=seen.end
+            )
+    return made
+
+
+async def labelled(workspace: LocalWorkspace, names: Sequence[str]) -> None:
+    """Waits until each incident bears a label, which is written last; at most a minute."""
+    async with asyncio.timeout(60):
+        while not all(map(workspace.labels, names)):  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+
+
+async def test_the_vendored_package_closes_and_escalates(
+    unpacked: Path, trimmed: Path, folder: Folder
+) -> None:
+    """Nothing but what ships, with the SDK trimmed: healthy, and a whole triage either way."""
+    with closing(EventStore()) as store:
+        store.load_process_events(folder.events)
+        async with LocalWorkspace(folder.tenant, store) as workspace:
+            names = incidents(workspace, store, folder)
+            settings = settings_for(folder.tenant, workspace)
+            async with running(unpacked, trimmed, **settings) as (url, key):
+                health, _ = await asked(url, key)
+                for name in names.values():
+                    body = json.dumps({"incidentId": workspace.trigger_body(name)["object"]["id"]})
+                    status, _ = await asked(url, key, "POST", "playbooks/mailbox_export", body.encode())
+                    assert 202 == status
+                await labelled(workspace, tuple(names.values()))
+            left = {host: workspace.labels(name) for host, name in names.items()}
+            statuses = {
+                host: workspace.incident(name)["properties"]["status"] for host, name in names.items()
+            }
+
+    closed, escalated = (
+        next(truth.hosts[0].upper() for truth in folder.truths if truth.expected == verdict)
+        for verdict in ("close", "escalate")
+    )
+    assert 200 == health
+    assert {closed: ["triage-closed"], escalated: ["triage-escalated"]} == left
+    assert {closed: "Closed", escalated: "New"} == statuses
 
 
 def test_a_package_is_refused_where_python_is_not_that_of_the_app() -> None:
