@@ -2,11 +2,12 @@
 
     python bench/cold_start.py [--rounds 7] [--json]
 
-All run on Microsoft's worker library alone (`azure-functions-runtime`), without a host in between: a process
-starts, the library indexes the app and calls one function. One hello-world answers a text; another one, and
-ours, answer 202 once a queue in this process has confirmed a message. Ours then judges an incident of a local
-workspace in another process. Exit status 1 where our first answer takes more than 1.6 times that of the
-hello-world that makes the same promise.
+A process starts, Microsoft's worker library (`azure-functions-runtime`) indexes the app and calls one
+function; nothing else is in that process. One hello-world answers a text; another one, and ours, answer 202
+once a queue has confirmed a message. Ours then judges an incident of a local workspace in another process.
+`in a host` is the same with what the local host imports, aiohttp among it: so starts what this repository
+runs. Exit status 1 where our first answer takes more than 2.2 times that of a hello-world in a host, or more
+than 1.6 times that of the hello-world that makes the same promise.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-MOST_TIMES = 1.6
+MOST_TIMES = {"ours in a host: first answer (202)": 2.2, "ours: the same": 1.6}
 QUEUE = "triage"
 HELLO = """
 import azure.functions as func
@@ -46,11 +47,12 @@ async def hello(req: func.HttpRequest) -> func.HttpResponse:
 """
 
 
-async def child(folder: Path, calls: list[dict[str, Any]]) -> None:
+async def child(folder: Path, calls: list[dict[str, Any]], *, in_host: bool) -> None:
     """Loads the app and makes the calls one after the other; tells when each of it was done."""
-    # The host's own front, which its package imports, would bring aiohttp into a hello-world that has none.
-    host = sys.modules["simulator.host"] = ModuleType("simulator.host")
-    host.__path__ = [str(ROOT / "simulator" / "host")]
+    if not in_host:
+        # The host's own front, which its package imports, would bring aiohttp into a hello-world without it.
+        host = sys.modules["simulator.host"] = ModuleType("simulator.host")
+        host.__path__ = [str(ROOT / "simulator" / "host")]
     from simulator.host.fields import Fields  # noqa: PLC0415 - only this process is measured
     from simulator.host.worker import Worker  # noqa: PLC0415
 
@@ -84,12 +86,15 @@ def _input(call: Mapping[str, Any], fields: Any) -> tuple[Any, dict[str, Any]]:
     return fields(http=http), {}
 
 
-async def started(folder: Path, calls: list[dict[str, Any]], environment: Mapping[str, str]) -> list[float]:
+async def started(
+    folder: Path, calls: list[dict[str, Any]], environment: Mapping[str, str], *, in_host: bool = False
+) -> list[float]:
     """Milliseconds from the start of a process to the app loaded, and to the answer of each call."""
     given = {name: value for name, value in os.environ.items() if name != "CONTAINER_NAME"}
     begun = perf_counter()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, __file__, "--child", str(folder), "--calls", json.dumps(calls)),
+        *(["--in-host"] if in_host else []),
         env={**given, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -125,6 +130,8 @@ async def measure(rounds: int) -> tuple[Any, bool]:
                 report.add(PLAIN, answered)
                 _, answered = await started(queueing, hello, settings)
                 report.add(SAME, answered, against=PLAIN)
+                _, answered = await started(plain, hello, {}, in_host=True)
+                report.add(IN_HOST, answered)
                 parts = far.addresses["workspace"].split("/")
                 [(name, _)] = far.incidents(1)
                 incident_id = IncidentId(parts[2], parts[4], parts[8], name)
@@ -138,14 +145,17 @@ async def measure(rounds: int) -> tuple[Any, bool]:
                 report.add("ours: first answer (202)", answered, against=PLAIN)
                 report.add("ours: the same", answered, against=SAME)
                 report.add("ours: first verdict", judged, against=SAME)
+                _, answered = await started(ROOT, [post], settings, in_host=True)
+                report.add("ours in a host: first answer (202)", answered, against=IN_HOST)
                 [(status, _comments)] = far.left([name])
                 report.facts["the incident of the first verdict"] = status
-    kept = (report.times("ours: the same") or 0) <= MOST_TIMES
+    kept = all((report.times(name) or 0) <= most for name, most in MOST_TIMES.items())
     return report, kept
 
 
 PLAYBOOK = {"playbook": "mailbox_export"}
 PLAIN, SAME = "hello-world: first answer", "hello-world that queues: first answer (202)"
+IN_HOST = "hello-world in a host: first answer"
 
 
 def _app(folder: Path, source: str) -> Path:
@@ -166,9 +176,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--calls", default="[]", help=argparse.SUPPRESS)
+    parser.add_argument("--in-host", action="store_true", help=argparse.SUPPRESS)
     given: SimpleNamespace = parser.parse_args(namespace=SimpleNamespace())
     if given.child:
-        asyncio.run(child(given.child, json.loads(given.calls)))
+        asyncio.run(child(given.child, json.loads(given.calls), in_host=given.in_host))
     report, kept = asyncio.run(measure(given.rounds))
     report.leave(as_json=given.json)
     return 0 if kept else 1
