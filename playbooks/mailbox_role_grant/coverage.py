@@ -1,5 +1,6 @@
 """Which approved change covers a grant, and if none does, what the closest one lacks."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from playbooks.mailbox_role_grant.changes import ChangeRow
 from playbooks.mailbox_role_grant.grants import GrantKind
 from playbooks.mailbox_role_grant.reason_codes import APPROVED_MEMBER, APPROVED_ROLE
 from playbooks.mailbox_role_grant.scene import Anchor, Scene, names_of
-from playbooks.model import Found, Reason, Stance, Unavailable
+from playbooks.model import DirectoryUser, Found, Reason, Stance, Unavailable
 from playbooks.moments import clock
 from playbooks.who.identities import Identity
 
@@ -116,9 +117,14 @@ def _is_sid(identity: Identity | None, sid: str) -> bool | None:
 def _approved_by(anchor: Anchor, row: ChangeRow) -> bool:
     parties = (anchor.granter, anchor.grantee)
     users = [party.found for party in parties if party is not None and party.found is not None]
-    approver = fold(row.approver)
-    bare = approver.rpartition("\\")[2]
-    return any({approver, bare} & names_of(user) for user in users)
+    return any(_is_named(user, fold(row.approver)) for user in users)
+
+
+def _is_named(user: DirectoryUser, cell: str) -> bool:
+    """Whether a cell that people write names the user, alone or among others, in any usual way."""
+    spelled = any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", cell) for name in names_of(user))
+    words = set(re.findall(r"\w+", fold(user.display_name)))
+    return spelled or (len(words) > 1 and words <= set(re.findall(r"\w+", cell)))
 
 
 def _is_meant(checks: tuple[Check, ...]) -> bool:

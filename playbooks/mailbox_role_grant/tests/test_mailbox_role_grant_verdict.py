@@ -254,9 +254,29 @@ async def test_a_change_has_to_fit_in_everything(
 async def test_nobody_approves_his_own_change(who: str) -> None:
     """The approver is neither of the two, by whatever name."""
     user = await party(performed(APPROVED_ROLE)[0], who)
-    judgement = await judged(APPROVED_ROLE, tenant=with_rows(Approver=user.mail.upper()))
+    first, _, last = user.display_name.partition(" ")
+    cells = (
+        user.mail.upper(),
+        f"CONTOSO\\{user.sam_account_name}",
+        user.display_name,
+        f"{last}, {first}",
+        f"head.of.it@contoso.com; {user.user_principal_name}",
+        f"{user.display_name} <somebody@contoso.com>",
+        f"approved by {user.sam_account_name}.",
+    )
+    for cell in cells:
+        judgement = await judged(APPROVED_ROLE, tenant=with_rows(Approver=cell))
+        assert {"row_self_approved", "grant_uncovered"} == codes(judgement), cell
 
-    assert {"row_self_approved", "grant_uncovered"} == codes(judgement)
+
+@pytest.mark.parametrize("who", ["granter", "grantee"])
+async def test_a_name_like_theirs_is_another_person(who: str) -> None:
+    """A longer account name, and somebody who shares the last name."""
+    user = await party(performed(APPROVED_ROLE)[0], who)
+    last = user.display_name.rpartition(" ")[2]
+    for cell in (f"{user.sam_account_name}2@contoso.com", f"x{user.mail}", f"Ida {last}"):
+        judgement = await judged(APPROVED_ROLE, tenant=with_rows(Approver=cell))
+        assert set() == codes(judgement), cell
 
 
 async def test_a_row_of_the_last_day_does_not_count_yet() -> None:
