@@ -117,6 +117,24 @@ async def test_a_host_is_found_under_every_spelling(
 
 
 @pytest.mark.parametrize(
+    ("columns", "full"),
+    [
+        ({"DvcHostname": "exch03", "DvcDomain": "fabrikam.com", "DvcDomainType": "FQDN"}, "fabrikam.com"),
+        ({"DvcHostname": "exch03", "DvcDomain": "CONTOSO", "DvcDomainType": "Windows"}, ""),
+        ({"DvcHostname": "exch03", "DvcFQDN": "exch03.contoso.com", "DvcDomain": "x.y"}, "contoso.com"),
+    ],
+)
+async def test_a_host_of_another_domain_has_its_own_name(
+    world: World, columns: dict[str, str], full: str
+) -> None:
+    """Wherever the parser puts the domain, as the correlated rule reads it."""
+    world.store.add_process_events([event(**columns)])
+    (found,) = await of_host(world, "exch03")
+
+    assert (f"exch03.{full}" if full else "") == found.dvc_fqdn
+
+
+@pytest.mark.parametrize(
     "asked", ["EXCH0", "EXCH", "0", "XCH01", "10.0.0.1", 'EXCH01" or "1" == "1', "x'] | take 9 //"]
 )
 async def test_other_names_find_nothing(world: World, asked: str) -> None:

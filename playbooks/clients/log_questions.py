@@ -15,9 +15,16 @@ from playbooks.errors import SourceUnavailable
 
 MOST_ROWS = 5_000
 
+# The full name wherever a parser puts it, as the rule reads it: a host of another domain is another host.
+_FULL_NAME = """case(
+    DvcFQDN contains ".", DvcFQDN,
+    Dvc contains "." and not(Dvc matches regex "^[0-9.]+$"), Dvc,
+    DvcDomainType =~ "FQDN" and isnotempty(DvcDomain) and isnotempty(DvcHostname)
+        and not(DvcHostname contains "."), strcat(DvcHostname, ".", DvcDomain),
+    DvcFQDN)"""
 _EVENT_COLUMNS = (
-    "TimeGenerated, DvcHostname, DvcFQDN, EventProduct, ActorUsername, ActorUserId, TargetUsername,"
-    " TargetUserId, ActingProcessName, ActingProcessCommandLine, TargetProcessName,"
+    f"TimeGenerated, DvcHostname, DvcFQDN = {_FULL_NAME}, EventProduct, ActorUsername, ActorUserId,"
+    " TargetUsername, TargetUserId, ActingProcessName, ActingProcessCommandLine, TargetProcessName,"
     " TargetProcessCommandLine, TargetProcessId"
 )
 # Parsers differ in where they put the short and the full name, so each place is compared both ways.
