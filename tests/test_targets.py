@@ -101,6 +101,16 @@ def test_a_bad_path_raises_its_flag(path: str, code: str) -> None:
     assert code in flags(path)
 
 
+def test_a_path_whose_beginning_nobody_knows_is_no_foreign_host() -> None:
+    """That the text does not fix it is told as such; what is known of it still raises its flag."""
+    unfixed = Hole(HoleKind.UNKNOWN, "$p")
+
+    raised = {code for code, _ in target_flags(read_target(Value((unfixed, "\\x.aspx")), POLICY), POLICY)}
+
+    assert "target_untrusted_host" not in raised
+    assert "target_not_pst" in raised
+
+
 @pytest.mark.parametrize(
     ("parts", "enough"),
     [

@@ -14,6 +14,8 @@ class HoleKind(StrEnum):
     """`$_.Alias`, `.SamAccountName`, `.PrimarySmtpAddress` or `.Guid`, fed by `Get-Mailbox`."""
     DATE = "date"
     """`Get-Date` with a literal format."""
+    WILDCARD = "wildcard"
+    """The star at the end of a `-like` pattern: whatever follows the literal beginning."""
     UNKNOWN = "unknown"
     """A variable, file, expression or anything else that the text does not fix."""
 

@@ -11,6 +11,7 @@ from playbooks.command_line.cmd_lines import read_cmd
 from playbooks.command_line.command_gathering import Gathered
 from playbooks.command_line.command_letters import control_letter, unseen_letters
 from playbooks.command_line.command_values import CommandFlag, CommandLine, OtherCommand
+from playbooks.command_line.hidden_base64 import hidden_texts
 from playbooks.command_line.known_commands import is_bootstrap, is_usual_place, shell_of
 from playbooks.command_line.powershell_reader import ScriptReader
 from playbooks.command_line.powershell_switches import (
@@ -54,6 +55,7 @@ def _read(text: str, process_name: str) -> CommandLine:
     _look_at_letters(text[:LONGEST], gathered)
     _read_top(text[:LONGEST], process_name, gathered)
     _drain(gathered)
+    _read_hidden(text[:LONGEST], gathered)
     return gathered.as_command_line(text, mentions=_mentions(text, *gathered.decoded))
 
 
@@ -182,6 +184,20 @@ def _read_encoded(encoded: str, gathered: Gathered) -> None:
     gathered.decoded.append(script)
     _look_at_letters(script, gathered)
     gathered.wait(script=script)
+
+
+def _read_hidden(text: str, gathered: Gathered) -> None:
+    """Base64 that no switch hands over counts where our cmdlets are in it: something will decode it."""
+    pending = [text, *gathered.decoded]
+    while pending:
+        for script in hidden_texts(pending.pop()):
+            if _mentions(script) and not any(script in known for known in gathered.decoded):
+                gathered.flag(CommandFlag.ENCODED, f"base64 that names a cmdlet: {script[:40]}")
+                gathered.decoded.append(script)
+                pending.append(script)
+                _look_at_letters(script, gathered)
+                gathered.wait(script=script)
+    _drain(gathered)
 
 
 def _read_program(line: SplitLine, gathered: Gathered) -> None:

@@ -75,16 +75,16 @@ class Scope:
     straight: bool = True
 
     def inside(self) -> "Scope":
-        """The scope of a block that may run never, once, or often."""
-        return replace(self, straight=False)
+        """The scope of a block that may run never, once, or often: what it sets is fixed inside it alone."""
+        return replace(self, variables=dict(self.variables))
 
     def with_current(self, current: Bound | None) -> "Scope":
         """The scope of a block that sees this object as `$_`."""
-        return replace(self, current=current, straight=False)
+        return replace(self, current=current, variables=dict(self.variables))
 
     def with_variable(self, name: str, bound: Bound | None) -> "Scope":
         """The scope of a loop over this variable."""
-        return replace(self, variables=self.variables | ({name: bound} if bound else {}), straight=False)
+        return replace(self, variables=self.variables | ({name: bound} if bound else {}))
 
 
 def literal(text: str) -> Value:

@@ -18,7 +18,6 @@ from playbooks.command_line.mailbox_cmdlets import (
     NEW_EXPORT,
     REMOVING,
     SELECTING,
-    SETS_VARIABLE,
     Argument,
     Cmdlet,
     bind,
@@ -49,9 +48,15 @@ from playbooks.command_line.powershell_bound import (
 )
 from playbooks.command_line.powershell_call import Call, Reader
 from playbooks.command_line.request_filters import narrowed, read_condition
+from playbooks.command_line.vocabulary import words
 
 _PASSES = frozenset({"sort-object", "get-mailboxexportrequeststatistics"})
 _LIMITS = frozenset({"first", "last", "skip"})
+_COMMON_PARAMETERS = words(
+    """debug erroraction errorvariable informationaction informationvariable outbuffer outvariable
+    pipelinevariable progressaction verbose warningaction warningvariable"""
+)
+_SET_VARIABLE_ALIASES = words("ev iv ov pv wv")
 _START_PROCESS = Cmdlet(
     name="Start-Process",
     valued=frozenset({"FilePath", "ArgumentList", "WorkingDirectory", "WindowStyle", "Verb", "Credential"}),
@@ -135,11 +140,11 @@ def _other(call: Call) -> Bound:
 
 
 def _sets_variable(name: str) -> bool:
+    """True for a common parameter that sets a variable: its alias, or a beginning that no other one has."""
     lowered = name.lower()
-    full = {"ev": "errorvariable", "wv": "warningvariable", "iv": "informationvariable"}
-    full |= {"ov": "outvariable", "pv": "pipelinevariable"}
-    names = [known.lower() for known in SETS_VARIABLE]
-    return lowered in full or (len(lowered) > 1 and any(known.startswith(lowered) for known in names))
+    known = [one for one in _COMMON_PARAMETERS if len(lowered) > 1 and one.startswith(lowered)]
+    sets = bool(known) and all(one.endswith("variable") for one in known)
+    return sets or lowered in _SET_VARIABLE_ALIASES
 
 
 def _plain(call: Call) -> Bound:

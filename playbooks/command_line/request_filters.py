@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from tree_sitter import Node
 
-from playbooks.command_line.command_values import Removal, Value
+from playbooks.command_line.command_values import Hole, HoleKind, Removal, Value
 from playbooks.command_line.mailbox_cmdlets import Argument
 from playbooks.command_line.powershell_bound import Scope, as_values
 from playbooks.command_line.powershell_source import unwrapped
@@ -24,7 +24,6 @@ _EQUAL = frozenset({"eq", "ieq", "ceq"})
 _AMONG = frozenset({"in", "iin", "cin"})
 _HOLDS = frozenset({"contains", "icontains", "ccontains"})
 _LIKE = frozenset({"like", "ilike"})
-_FIELDS = frozenset({"name", "batchname", "requestguid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,15 +175,29 @@ def _compared(field: str, operator: str, values: Sequence[Value]) -> Condition:
     field = field.lower()
     if field == "status":
         return _status_compared(operator, values)
-    fits = operator in _AMONG or (operator in _EQUAL and len(values) == 1)
-    if not fits or field not in _FIELDS:
-        return _UNREAD
-    if len(values) != 1:
-        return _UNREAD
+    value = _only(operator, values)
     match field:
-        case "name":
-            return Condition(name=values[0])
-        case "batchname":
-            return Condition(batch_name=values[0])
+        case "name" if value:
+            return Condition(name=value)
+        case "batchname" if value:
+            return Condition(batch_name=value)
+        case "requestguid" if value and value.literal:
+            return Condition(request_guid=value)
         case _:
-            return Condition(request_guid=values[0])
+            return _UNREAD
+
+
+def _only(operator: str, values: Sequence[Value]) -> Value | None:
+    """The one value that passes, or of names the one beginning; None where it is not one."""
+    if len(values) != 1 or operator not in _AMONG | _EQUAL | _LIKE:
+        return None
+    return _beginning(values[0]) if operator in _LIKE else values[0]
+
+
+def _beginning(pattern: Value) -> Value | None:
+    """A name, or every name with that literal beginning; None for any other pattern."""
+    text = pattern.literal or ""
+    stem = text.removesuffix("*")
+    if not stem or any(letter in "*?[]`" for letter in stem):
+        return None
+    return pattern if stem == text else Value((stem, Hole(HoleKind.WILDCARD, "*")))

@@ -168,6 +168,9 @@ def _admin_share(target: Target) -> str:
 def _untrusted_host(target: Target, policy: Policy) -> str:
     """The first thing that keeps a path from being a plain one on a trusted file server."""
     text, server = target.text, target.server
+    if not server and target.components[:1] and target.components[0].startswith(HOLE):
+        # Nobody knows where it begins; that the text does not fix it is told as such.
+        return ""
     odd = _BAD_CHARACTERS.search("".join(target.components)) is not None or not is_host_name(server)
     faults = (
         (not target.unc, f"{text} is not a UNC path of a server and a share"),
@@ -206,10 +209,12 @@ def _address(server: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         if name.endswith(".ipv6-literal.net")
         else name
     )
+    if ":" not in name:
+        return _ipv4(name)
     try:
         return ipaddress.IPv6Address(name.partition("s")[0])
     except ValueError:
-        return _ipv4(name)
+        return None
 
 
 def _ipv4(name: str) -> ipaddress.IPv4Address | None:
