@@ -186,6 +186,18 @@ def test_what_a_block_sets_is_known_nowhere_else(script: str) -> None:
     assert TARGET not in fixed or line.flags
 
 
+def test_a_typed_text_is_a_text() -> None:
+    """`[string]$p = '…'` sets it like any other; a second one, typed or not, makes it unknown."""
+    (export,) = read(f"[string]$p='{TARGET}'; New-MailboxExportRequest a -FilePath $p").exports
+    (twice,) = read(
+        f"$p='{TARGET}'; [string]$p='\\\\evil\\x'; New-MailboxExportRequest a -FilePath $p"
+    ).exports
+
+    assert export.target is not None
+    assert twice.target is not None
+    assert (TARGET, None) == (export.target.literal, twice.target.literal)
+
+
 def hidden(script: str, encoding: str = "utf-16-le", *, before: str = "", after: str = "") -> str:
     """Base64 of the script between other letters."""
     return base64.b64encode(f"{before}{script}{after}".encode(encoding)).decode()

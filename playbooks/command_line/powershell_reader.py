@@ -21,6 +21,7 @@ from playbooks.command_line.powershell_bound import (
     Requests,
     Scope,
     Several,
+    as_value,
     unknown,
 )
 from playbooks.command_line.powershell_commands import read_command
@@ -147,6 +148,9 @@ class ScriptReader:
         target, operator, right = node.children[0], node.children[1], node.children[-1]
         bound = self.run(right, scope)
         inner = unwrapped(target)
+        if (typed := self._typed_text(inner)) is not None:
+            # A text stays what it is; a list would be joined.
+            inner, bound = typed, as_value(bound, self.source.cut(right)[:80])
         name = variable_name(self.source.cut(inner)) if inner.type == "variable" else None
         plain = name is not None and self.source.cut(operator).strip() == "="
         if name is None:
@@ -154,6 +158,13 @@ class ScriptReader:
         elif plain and scope.straight and self._assigned[name] == 1:
             scope.variables[name] = bound
         return unknown(self.source.cut(node)[:80])
+
+    def _typed_text(self, target: Node) -> Node | None:
+        """The variable in `[string]$name`; None for anything else."""
+        cast = target.children[0] if target.type == "expression_with_unary_operator" else target
+        if cast.type != "cast_expression" or self.source.cut(cast.children[0]).lower() != "[string]":
+            return None
+        return unwrapped(cast.children[-1])
 
     def _foreach(self, node: Node, scope: Scope) -> Bound:
         variable = next((child for child in node.named_children if child.type == "variable"), None)
