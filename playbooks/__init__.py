@@ -4,18 +4,21 @@ trigger -> Incident -> Evidence -> Verdict -> WriteBack
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from playbooks.errors import UnknownPlaybook
 from playbooks.ports import Playbook
 
 
+@cache
 def discover() -> Mapping[str, Path]:
-    """Playbook name -> folder: every folder here that holds a rule.yaml."""
+    """Playbook name -> folder: every folder here that holds a rule.yaml, looked for once."""
     here = Path(__file__).parent
-    return {rule.parent.name: rule.parent for rule in sorted(here.glob("*/rule.yaml"))}
+    return MappingProxyType({rule.parent.name: rule.parent for rule in sorted(here.glob("*/rule.yaml"))})
 
 
 def refuse_unknown(name: str) -> None:

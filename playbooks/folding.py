@@ -23,6 +23,8 @@ def fold_display_name(text: str) -> str:
     A letter outside ASCII that would become a plain one (the long s, the Kelvin sign, a ligature) stays
     as it is: anybody may create a group whose name only looks like one of the settings.
     """
+    if text.isascii():
+        return text.lower()
     return "".join(
         letter if _looks_plain(letter) and letter not in _SHARP_S else letter.casefold() for letter in text
     )

@@ -24,7 +24,7 @@ def texts(values: Iterable[str]) -> str:
 
 def moment(value: datetime) -> str:
     """A datetime literal in UTC."""
-    return f"datetime({value.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')})"
+    return f"datetime({value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z)"
 
 
 def _escaped(character: str) -> str:

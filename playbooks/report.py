@@ -7,6 +7,7 @@ their name beside them, so text stays text and no name looks like another.
 """
 
 import json
+import operator
 import re
 import unicodedata
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -23,7 +24,8 @@ TASK_LIMIT = 3_000
 RECORD_MARK = "triage-record:"
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
-_ESCAPES = {ord(character): f"&#{ord(character)};" for character in _MARKUP}
+_ESCAPES = tuple(f"&#{place};" if chr(place) in _MARKUP else chr(place) for place in range(128))
+"""Of every ASCII character: in a table with gaps each letter that is not there costs an exception."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WORD = re.compile(r"\w+")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -253,14 +255,25 @@ def _clipped[T](value: T, limit: int) -> T:
     match value:
         case StrEnum():
             return value
-        case str() if len(value) > limit:
-            return f"{value[:limit]} … ({len(value) - limit} more characters)"  # type: ignore[return-value]
+        case str():
+            rest = len(value) - limit
+            return value if rest <= 0 else f"{value[:limit]} … ({rest} more characters)"  # type: ignore[return-value]
         case tuple():
-            return tuple(_clipped(part, limit) for part in value)  # type: ignore[return-value]
+            parts = tuple(_clipped(part, limit) for part in value)
+            return value if all(map(operator.is_, parts, value)) else parts  # type: ignore[return-value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = {field.name: _clipped(getattr(value, field.name), limit) for field in fields(value)}
-            return replace(value, **parts)
+            return _with_clipped_parts(value, limit)
     return value
+
+
+def _with_clipped_parts[T](value: T, limit: int) -> T:
+    """A dataclass with its texts clipped; nearly always nothing is, and it is the same one."""
+    clipped: dict[str, object] = {}
+    for field in fields(value):  # type: ignore[arg-type]
+        part = getattr(value, field.name)
+        if (shorter := _clipped(part, limit)) is not part:
+            clipped[field.name] = shorter
+    return replace(value, **clipped) if clipped else value  # type: ignore[type-var]
 
 
 def _title(judgement: Judgement, heading: Heading) -> str:

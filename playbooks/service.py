@@ -17,7 +17,7 @@ from playbooks.errors import RequestRefused, SourceUnavailable, UnknownPlaybook
 from playbooks.intake import DefenderReference, read_request
 from playbooks.journal import note
 from playbooks.messages import TriageMessage
-from playbooks.model import Absent, Close, Found, IncidentId, Unavailable, WriteSettings
+from playbooks.model import Absent, Close, Found, IncidentId, Policy, Unavailable, WriteSettings
 from playbooks.settings import Settings, read_mode, read_settings
 from playbooks.watched import switched_on, watched_rules
 
@@ -73,6 +73,12 @@ class Service:
     def watched_rules(self) -> Mapping[str, frozenset[str]]:
         """Playbook -> ids of the analytics rules whose incidents it triages. Raises SettingsError."""
         return watched_rules(self.settings.playbooks, self.settings.rule_ids)
+
+    @cached_property
+    def _policies(self) -> Mapping[str, Policy]:
+        """Playbook -> what it judges by; an empty name where nothing is judged. Raises SettingsError."""
+        rules = {"": frozenset[str](), **self.watched_rules}
+        return {name: replace(self.settings.policy, rule_ids=ids) for name, ids in rules.items()}
 
     @cached_property
     def workspace_paths(self) -> tuple[str, ...]:
@@ -170,9 +176,7 @@ class Service:
         return Attempt(
             incident_id=incident_id,
             last=last,
-            policy=replace(
-                self.settings.policy, rule_ids=self.watched_rules[playbook] if playbook else frozenset()
-            ),
+            policy=self._policies[playbook],
             settings=self.write_settings,
             now=self.now,
         )

@@ -195,7 +195,7 @@ class Settings(BaseModel):
         }
         return sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def policy(self) -> Policy:
         """What a playbook judges by, but for the ids of its rules: see `playbooks.watched`."""
         return Policy(

@@ -1,6 +1,7 @@
 """Registers: which rows can be used, what their windows hold, and what a name selects."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +39,37 @@ def schedule(window: str, days: str = "*", zone: str = "Europe/Vienna") -> Sched
     return Schedule(
         weekdays=weekdays, month_days=month_days, windows=parse_windows(window), zone=parse_zone(zone)
     )
+
+
+def test_a_row_reads_by_its_own_cells_time_and_policy_however_often_it_was_read() -> None:
+    """Readings are kept, and nothing but the same row by the same policy is taken from there."""
+    cells = TENANT["watchlists"]["MailboxExportJobs"][0] | {"Hosts": "EXCH01"}
+    elsewhere = replace(POLICY, domains={"contoso": "fabrikam.com"})
+    moved = WatchlistItem(cells, UPDATED + timedelta(days=1))
+    asked = (
+        (WatchlistItem(cells, UPDATED), POLICY),
+        (WatchlistItem(cells | {"Ticket": "CHG-2"}, UPDATED), POLICY),
+        (moved, POLICY),
+        (moved, elsewhere),
+    )
+
+    for _ in range(2):
+        rows = [read_jobs((item,), policy).valid[0] for item, policy in asked]
+        assert [cells["Ticket"], "CHG-2", *[cells["Ticket"]] * 2] == [row.ticket for row in rows]
+        assert [UPDATED] * 2 + [UPDATED + timedelta(days=1)] * 2 == [row.updated for row in rows]
+        assert ["exch01.contoso.com"] * 3 + ["exch01.fabrikam.com"] == [min(row.hosts) for row in rows]
+
+
+def test_a_row_reads_alike_in_whatever_order_its_cells_came() -> None:
+    """Of two columns that are one but for case, always the same counts: a kept reading has no order."""
+    cells = TENANT["watchlists"]["MailboxExportJobs"][0] | {"ticket": "CHG-3"}
+    turned = dict(reversed(cells.items()))
+
+    rows = [read_jobs((WatchlistItem(one, UPDATED),), POLICY) for one in (cells, turned)]
+
+    assert rows[0] == rows[1]
+    assert WatchlistItem(cells, UPDATED) == WatchlistItem(turned, UPDATED)
+    assert hash(WatchlistItem(cells, UPDATED)) == hash(WatchlistItem(turned, UPDATED))
 
 
 def test_a_whole_row_is_read() -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fakes import fake_event, fake_policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import TENANT
 
+from playbooks.mailbox_export.readings import is_relevant, read_event
 from simulator.catalogues import RULE_FILES
 from simulator.eventstore import EventStore
 from simulator.eventstore.tables import TABLES
@@ -430,6 +433,43 @@ def test_marks_between_the_letters_do_not_hide_a_cmdlet(seed: Sees, correlated: 
     """Backticks, carets, joined strings, other dashes and inner quotes."""
     assert [] == seed(event("", **line(text)))
     assert 1 == len(correlated(event("", **line(text))))
+
+
+def base64_of(script: str, encoding: str) -> str:
+    """Base64 of a script."""
+    return base64.b64encode(script.encode(encoding)).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        encoded(EXPORT),
+        encoded(f"{EXPORT} # Müller"),
+        f"powershell.exe -c iex(decode('{base64_of(EXPORT, 'utf-16-le')}'))",
+        f"powershell.exe -c $x='{base64_of('; ' + EXPORT, 'utf-16-le')}'; iex (decode $x)",
+        f"powershell.exe -c iex(utf8([Convert]::FromBase64String('{base64_of(EXPORT, 'utf-8')}')))",
+        f"agent.exe {base64_of('a;' + EXPORT, 'utf-16-le')}",
+        "New-Mailbox`Export`Request x",
+        "cmd.exe /c powershell New-^Mailbox^ExportRequest x",
+        "powershell.exe &('New-Mailbox'+'ExportRequest') x",
+    ],
+)
+def test_what_the_rule_counts_as_an_export_the_playbook_looks_at(correlated: Sees, text: str) -> None:
+    """A line that makes an alert is never passed over by the triage of that alert."""
+    logged = event("", **line(text))
+    (hit,) = correlated(logged, event(REMOVAL, "10:20"))
+    reading = read_event(fake_event(logged), fake_policy(TENANT))
+
+    assert hit.custom_details["Exports"] != "0"
+    assert is_relevant(reading)
+    assert reading.line.exports or reading.line.flags
+
+
+def test_a_name_that_is_written_from_its_end_is_seen_by_the_playbook() -> None:
+    """The rule sees none of it; beside an honest pair it keeps the incident open."""
+    turned = event(f"iex (-join ('{EXPORT[::-1]}'[-1..-90]))")
+
+    assert is_relevant(read_event(fake_event(turned), fake_policy(TENANT)))
 
 
 def test_halves_under_different_accounts(seed: Sees, correlated: Sees) -> None:

@@ -71,6 +71,9 @@ def log_answer(call: Call, status: int) -> None:
 
 def log_call(call: Call, *, event: str, status: int, alarm: str = "") -> None:
     """One record about a call, with its attempt's correlation id; a warning unless the event is `answer`."""
+    level = logging.DEBUG if event == "answer" else logging.WARNING
+    if not _LOG.isEnabledFor(level):
+        return
     record = {
         "event": event,
         "service": call.source,
@@ -81,7 +84,6 @@ def log_call(call: Call, *, event: str, status: int, alarm: str = "") -> None:
         "correlationId": current_attempt().correlation_id,
     }
     record |= {"alarm": alarm} if alarm else {}
-    level = logging.DEBUG if event == "answer" else logging.WARNING
     _LOG.log(level, "%s", json.dumps(record), extra={"note": record})
 
 
@@ -126,7 +128,7 @@ def json_object(call: Call, answer: Answer) -> dict[str, Any]:
     if content_type != "application/json":
         raise Passing(call.source, "the answer is not JSON", status=answer.status)
     try:
-        body = answer.parsed or json.loads(answer.body, parse_constant=_no_constant)
+        body = answer.parsed or _DECODER.decode(_text(answer.body))
     except (ValueError, RecursionError) as error:
         raise Passing(call.source, "the answer is not whole JSON", status=answer.status) from error
     if not isinstance(body, dict):
@@ -136,6 +138,15 @@ def json_object(call: Call, answer: Answer) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+"""Made once: `json.loads` makes one for each text where it is given an option."""
+
+
+def _text(body: bytes) -> str:
+    """The text as `json.loads` reads bytes."""
+    return body.decode(json.detect_encoding(body), "surrogatepass")
 
 
 def _error_code(answer: Answer) -> str:

@@ -16,8 +16,6 @@ from playbooks.settings import Settings, Workspace
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from azure.core.pipeline.transport import AioHttpTransport
-
     from playbooks.clients.deployment import Deployment
     from playbooks.clients.directory import GraphDirectory
     from playbooks.clients.graph import Graph
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from playbooks.clients.messages import QueueMessages
     from playbooks.clients.rest import Rest
     from playbooks.clients.sentinel import SentinelIncidents
+    from playbooks.clients.transport import Transport
     from playbooks.clients.watchlists import SentinelWatchlists
 
 # These write whole addresses, query strings included, at INFO; a missing token is our own error.
@@ -194,7 +193,7 @@ class Clients:
         return identity_of(self._settings)
 
     @cached_property
-    def _transport(self) -> "AioHttpTransport":
+    def _transport(self) -> "Transport":
         from playbooks.clients.rest import make_transport
 
         settings = self._settings

@@ -243,6 +243,8 @@ async def _all[T](questions: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 def _same(value: str, asked: str) -> bool:
     """Equal without case, never through an empty value, nor by a look-alike such as the Kelvin sign for k."""
+    if value == asked:
+        return bool(value)
     pairs = zip(value, asked, strict=False)
     return 0 < len(value) == len(asked) and all(
         one == other or (one.isascii() == other.isascii() and one.lower() == other.lower())

@@ -7,12 +7,10 @@ transport are azure-core's.
 """
 
 import asyncio
-import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from azure.core.rest import HttpRequest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.request_information import RequestInformation
@@ -20,7 +18,7 @@ from msgraph import GraphServiceClient
 
 from playbooks.clients.answers import Answer, Call, TooLarge, read_answer
 from playbooks.clients.attempt import Patience, current_attempt
-from playbooks.clients.graph_batch import BATCH, Part, batch_request, batches, part_answers
+from playbooks.clients.graph_batch import BATCH, Part, Question, batch_body, batches, part_answers
 from playbooks.clients.identity import Identity
 from playbooks.clients.rest import MOST_PAGES, Rest, followed
 from playbooks.clients.rounds import Answered, Rounds
@@ -49,9 +47,7 @@ class Graph:
 
     def builder(self, choose: Callable[[GraphServiceClient], Any]) -> Any:
         """The request builder that `choose` takes from the SDK's client."""
-        # Each builder is a module of its own, imported on the way; all of them warn of themselves.
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            return choose(self._builders)
+        return choose(self._builders)
 
     async def one(self, call: Call, builder: Any, *, advanced: bool = False, **query: Any) -> dict[str, Any]:
         """The JSON object that a request builder's GET answers. Raises SourceError.
@@ -111,15 +107,19 @@ class Graph:
         answers = {id(part): answer for one in await asyncio.gather(*asked) for part, answer in one}
         return [answers[id(part)] for part in parts]
 
-    async def _batch(self, asked: Mapping[str, list[Part]]) -> list[tuple[Part, Answered[Answer]]]:
+    async def _batch(self, asked: Mapping[Question, list[Part]]) -> list[tuple[Part, Answered[Answer]]]:
         try:
-            request = batch_request(list(asked), current_attempt().correlation_id)
-            return list(part_answers(await self._send(BATCH, request), asked))
+            return list(part_answers(await self._posted(batch_body(asked)), asked))
         except TooLarge:
             singles = [part for parts in asked.values() for part in parts]
             return list(zip(singles, await asyncio.gather(*map(self._alone, singles)), strict=True))
         except SourceError as error:
             return [(part, error) for parts in asked.values() for part in parts]
+
+    async def _posted(self, batch: bytes) -> Answer:
+        correlation = current_attempt().correlation_id
+        headers = {"client-request-id": correlation} if correlation else {}
+        return await self._rest.send(BATCH, f"{self._base_url}/$batch", headers=headers, body=batch)
 
     async def _alone(self, part: Part) -> Answered[Answer]:
         try:
@@ -129,10 +129,8 @@ class Graph:
 
     async def _send(self, call: Call, request: RequestInformation) -> Answer:
         request.path_parameters.setdefault("baseurl", self._base_url)
-        headers, body = request.request_headers, request.content
-        return await self._rest.send(
-            call, HttpRequest(call.method, str(request.url), headers=headers, content=body)
-        )
+        headers, body = request.request_headers or {}, request.content
+        return await self._rest.send(call, str(request.url), headers=headers, body=body)
 
 
 def _request(builder: Any, query: Mapping[str, Any], *, advanced: bool) -> RequestInformation:

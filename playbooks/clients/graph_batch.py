@@ -6,23 +6,25 @@ is no proof that anything is not there.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from kiota_abstractions.headers_collection import HeadersCollection
-from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
-from stduritemplate import StdUriTemplate
 
 from playbooks.clients.answers import Answer, Call, json_object, log_answer
 from playbooks.clients.attempt import Passing
 from playbooks.errors import SourceError
 
+_IN_PATH = re.compile(r"\{([^{}]+)\}")
 MOST_PARTS: Final = 20
 """`$batch` takes no more (Microsoft Graph, "JSON batching")."""
 BATCH: Final = Call(source="Microsoft Graph", method="POST", template="/v1.0/$batch", needs="")
+
+type Question = tuple[str, tuple[tuple[str, str], ...]]
+"""Relative address, and headers in order: equal for the same question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,9 @@ class Part:
     request: RequestInformation
 
 
-def batches(parts: Sequence[Part], base_url: str) -> Iterator[dict[str, list[Part]]]:
+def batches(parts: Sequence[Part], base_url: str) -> Iterator[dict[Question, list[Part]]]:
     """The parts by address and headers, at most MOST_PARTS a batch; the same question stands once."""
-    same: dict[str, list[Part]] = {}
+    same: dict[Question, list[Part]] = {}
     for part in parts:
         same.setdefault(_asked(part.request, base_url), []).append(part)
     questions = list(same)
@@ -43,21 +45,17 @@ def batches(parts: Sequence[Part], base_url: str) -> Iterator[dict[str, list[Par
         yield {question: same[question] for question in questions[start : start + MOST_PARTS]}
 
 
-def batch_request(questions: Sequence[str], correlation_id: str) -> RequestInformation:
-    """The POST that asks them all; the ids are places."""
+def batch_body(questions: Iterable[Question]) -> bytes:
+    """The body of the POST that asks them all; the ids are places."""
     listed = [
-        {"id": str(place), "method": "GET"} | json.loads(asked) for place, asked in enumerate(questions)
+        {"id": str(place), "method": "GET", "url": url, "headers": dict(headers)}
+        for place, (url, headers) in enumerate(questions)
     ]
-    request = RequestInformation(Method.POST, "{+baseurl}/$batch", {})
-    request.headers = HeadersCollection()
-    if correlation_id:
-        request.headers.add("client-request-id", correlation_id)
-    request.set_stream_content(json.dumps({"requests": listed}).encode(), "application/json")
-    return request
+    return json.dumps({"requests": listed}).encode()
 
 
 def part_answers(
-    answer: Answer, asked: Mapping[str, list[Part]]
+    answer: Answer, asked: Mapping[Question, list[Part]]
 ) -> Iterator[tuple[Part, Answer | SourceError]]:
     """Each part with its own answer."""
     if answer.status != 200:
@@ -93,18 +91,17 @@ def _headers(one: Mapping[str, Any]) -> dict[str, str]:
     return {"content-type": "application/json"} | {str(name).lower(): str(value) for name, value in named}
 
 
-def _asked(request: RequestInformation, base_url: str) -> str:
-    """Relative address and headers of a request, as JSON text that is the same for the same question."""
+def _asked(request: RequestInformation, base_url: str) -> Question:
     given = request.request_headers or {}
-    headers = {name: value for name, value in given.items() if name != "client-request-id"}
-    return json.dumps({"url": _relative(request, base_url), "headers": headers}, sort_keys=True)
+    headers = sorted(item for item in given.items() if item[0] != "client-request-id")
+    return _relative(request, base_url), tuple(headers)
 
 
 def _relative(request: RequestInformation, base_url: str) -> str:
     """The address that Kiota would write, less its beginning.
 
-    Its own expansion quotes letter by letter in Python, which cost a fifth of an incident's processor time;
-    here the path alone goes through it. It writes %24 for the $ of parameters, and a batch wants the $.
+    Its own expansion quotes letter by letter in Python, which cost a fifth of an incident's processor time.
+    It writes %24 for the $ of parameters, and a batch wants the $.
     """
     if whole := request.path_parameters.get(RequestInformation.RAW_URL_KEY):
         return str(whole).removeprefix(base_url).replace("%24", "$")
@@ -115,7 +112,7 @@ def _relative(request: RequestInformation, base_url: str) -> str:
         for name, value in request.query_parameters.items()
         if value is not None
     )
-    return StdUriTemplate.expand(path, known) + (f"?{query}" if query else "")
+    return _IN_PATH.sub(lambda name: quote(known[name[1]], safe=""), path) + (f"?{query}" if query else "")
 
 
 def _text(value: object) -> str:

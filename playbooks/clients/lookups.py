@@ -31,6 +31,8 @@ def odd_name(name: str, what: str) -> str:
         return f"no {what} given"
     if len(name) > LONGEST_NAME:
         return f"{what}: name too long ({len(name)} characters)"
+    if name.isprintable():
+        return ""
     odd = sorted({character for character in name if unicodedata.category(character) in _ODD_CATEGORIES})
     if odd:
         shown = ", ".join(f"U+{ord(character):04X}" for character in odd[:5])

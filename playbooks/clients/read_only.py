@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.pipeline.transport import AsyncHttpResponse, HttpRequest
 
 from playbooks.errors import WriteRefused
 
@@ -33,7 +33,7 @@ class ReadOnlyPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
     def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
         """Raises WriteRefused before anything is sent."""
-        body = request.http_request.content
+        body = request.http_request.data
         refuse_write(
             request.http_request.method, request.http_request.url, body if isinstance(body, bytes) else b""
         )

@@ -6,6 +6,7 @@ an unreadable one and knows no deadline.
 """
 
 import asyncio
+import json
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,10 +14,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from azure.core.exceptions import AzureError
-from azure.core.pipeline import AsyncPipeline, PipelineRequest
-from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, SansIOHTTPPolicy
-from azure.core.pipeline.transport import AioHttpTransport
-from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.pipeline import AsyncPipeline
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+from azure.core.pipeline.transport import AsyncHttpResponse, HttpRequest
+from multidict import CIMultiDict
 
 from playbooks.clients.answers import (
     MOST_BYTES,
@@ -30,6 +31,7 @@ from playbooks.clients.answers import (
 from playbooks.clients.attempt import Passing, Patience, current_attempt, seconds_left
 from playbooks.clients.identity import Identity
 from playbooks.clients.read_only import ReadOnlyPolicy
+from playbooks.clients.transport import Transport
 from playbooks.errors import SourceUnavailable
 
 type Bearer = AsyncBearerTokenCredentialPolicy[HttpRequest, AsyncHttpResponse]
@@ -39,26 +41,15 @@ MOST_PAGES = 200
 CONNECT_SECONDS = 5.0
 
 
-class LoopbackHttp(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Lets a token travel over http to this machine alone; azure-core refuses it everywhere else."""
-
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        """Sets the option of the request that the bearer policy reads; its constructor ignores it."""
-        if urlsplit(request.http_request.url).hostname in LOOPBACK:
-            request.context.options["enforce_https"] = False
-
-
 def loopback(endpoint: str) -> bool:
     """Whether the endpoint is on this machine."""
     return urlsplit(endpoint).hostname in LOOPBACK
 
 
-def make_transport(*endpoints: str) -> AioHttpTransport:
-    """One HTTP session for the life of the process, opened inside the running loop by the first call."""
-    # Proxy variables are for the way out, never for the local workspace.
-    return AioHttpTransport(
-        connection_timeout=CONNECT_SECONDS, use_env_settings=not all(map(loopback, endpoints))
-    )
+def make_transport(*endpoints: str) -> Transport:
+    """The transport of every call to these endpoints."""
+    local = all(map(loopback, endpoints))
+    return Transport(connect_seconds=CONNECT_SECONDS, most_bytes=MOST_BYTES, local=local)
 
 
 class Rest:
@@ -69,7 +60,7 @@ class Rest:
         endpoint: str,
         *,
         scope: str,
-        transport: AioHttpTransport,
+        transport: Transport,
         identity: Identity,
         seconds: float = 20.0,
         read_only: bool = False,
@@ -79,8 +70,10 @@ class Rest:
         self._seconds = seconds
         bearer: Bearer = AsyncBearerTokenCredentialPolicy(identity, scope, enable_cae=True)
         self._pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse] = AsyncPipeline(
-            transport, [*([ReadOnlyPolicy()] if read_only else []), LoopbackHttp(), bearer]
+            transport, [*([ReadOnlyPolicy()] if read_only else []), bearer]
         )
+        # A token may travel over http to this machine alone; azure-core refuses it everywhere else.
+        self._options = {"enforce_https": False} if loopback(endpoint) else {}
 
     async def ask(
         self, call: Call, path: str, *, query: Mapping[str, str], patience: Patience, body: object = None
@@ -126,35 +119,27 @@ class Rest:
     async def _send(self, call: Call, url: str, body: object) -> Answer:
         correlation = current_attempt().correlation_id
         headers = {"x-ms-client-request-id": correlation} if correlation else {}
-        return await self.send(call, HttpRequest(call.method, url, headers=headers, json=body))
+        content = None if body is None else json.dumps(body).encode()
+        return await self.send(call, url, headers=headers, body=content)
 
-    async def send(self, call: Call, request: HttpRequest) -> Answer:
+    async def send(self, call: Call, url: str, *, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Whatever the service answers to one request, sent once. Raises Passing where that is not whole."""
-        request.headers["Accept"] = "application/json"
-        request.headers["Accept-Encoding"] = "gzip"
+        request = HttpRequest(call.method, url, data=body)
+        # aiohttp takes its own mapping as it is; azure-core's it would copy name by name.
+        request.headers = CIMultiDict(headers)
+        if body is not None:
+            request.headers["Content-Type"] = "application/json"
         seconds = seconds_left(call.source, most=self._seconds)
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._receive(call, request, seconds)
+                answer = (await self._pipeline.run(request, **self._options)).http_response
         except (AzureError, TimeoutError) as error:
             log_answer(call, 0)
             raise Passing(call.source, f"no whole answer ({type(error).__name__})") from error
-        log_answer(call, answer.status)
-        return answer
-
-    async def _receive(self, call: Call, request: HttpRequest, seconds: float) -> Answer:
-        sent = await self._pipeline.run(request, stream=True, read_timeout=seconds)
-        response = sent.http_response
-        body = bytearray()
-        try:
-            async for part in response.iter_bytes():
-                body += part
-                if len(body) > MOST_BYTES:
-                    refuse_oversize(call)
-        finally:
-            await response.close()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status_code, headers=headers, body=bytes(body))
+        if len(answer.body()) > MOST_BYTES:
+            refuse_oversize(call)
+        log_answer(call, answer.status_code)
+        return Answer(status=answer.status_code, headers=answer.headers, body=answer.body())
 
 
 async def together[A, B](first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:

@@ -53,7 +53,8 @@ class Rounds[Q, A]:
     def _joined(self) -> _Round[Q, A]:
         attempt = id(current_attempt())
         if attempt not in self._open:
-            one = self._open[attempt] = _Round[Q, A]()
+            one: _Round[Q, A] = _Round()
+            self._open[attempt] = one
             one.task = asyncio.create_task(self._asked(one))
         return self._open[attempt]
 

@@ -97,13 +97,10 @@ def _live_items(source: str, pages: list[dict[str, Any]]) -> tuple[WatchlistItem
 
 def _item(row: Record) -> WatchlistItem:
     cells = row.record("itemsKeyValue").members
-    return WatchlistItem(
-        cells={name: _cell(value) for name, value in cells.items()}, updated=row.moment("updated")
-    )
+    texts = {name: value if isinstance(value, str) else _cell(value) for name, value in cells.items()}
+    return WatchlistItem(cells=texts, updated=row.moment("updated"))
 
 
 def _cell(value: object) -> str:
-    """A cell as text; the service stores text, other JSON is shown as JSON."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A cell that is no text, as text; the service stores text, other JSON is shown as JSON."""
+    return "" if value is None else json.dumps(value)

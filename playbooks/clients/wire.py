@@ -4,16 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from playbooks.errors import SourceUnavailable
 
 _TIME = re.compile(r"(\d{4})-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Record:
     """One JSON object of an answer. `where` is its place in the answer, for the error text."""
+
+    __slots__ = ("_members", "_source", "_where")
 
     def __init__(self, source: str, members: object, *, where: str = "answer") -> None:
         if not isinstance(members, dict):
@@ -94,8 +96,9 @@ class Record:
 
     def records(self, name: str) -> Iterator["Record"]:
         """A JSON array of objects."""
+        where = f"{self._where}.{name}"
         for place, member in enumerate(self.list(name)):
-            yield Record(self._source, member, where=f"{self._where}.{name}[{place}]")
+            yield Record(self._source, member, where=f"{where}[{place}]")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A JSON array of text."""
@@ -111,7 +114,7 @@ class Record:
 
 def clean(text: str) -> str:
     """The text with lone surrogates as U+FFFD, which stays visible as an oddity."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def parse_moment(text: object) -> datetime | None:
@@ -127,8 +130,4 @@ def parse_moment(text: object) -> datetime | None:
 
 def parse_guid(text: object) -> str | None:
     """A GUID in its plain form, in lower case; None for anything else."""
-    if not isinstance(text, str) or not re.fullmatch(
-        r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text
-    ):
-        return None
-    return str(UUID(text))
+    return text.lower() if isinstance(text, str) and _GUID.fullmatch(text) else None

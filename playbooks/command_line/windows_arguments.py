@@ -4,11 +4,13 @@ Rules: "Parsing C++ command-line arguments" and `CommandLineToArgvW` (Microsoft 
 for doubled quotes inside a quoted argument; those are reported, because programs differ there.
 """
 
+import re
 from dataclasses import dataclass
 
 BLANKS = " \t"
 """What separates arguments. A line end does not: it is a part of an argument, and ends a comment in it."""
 _BEHIND_PROGRAM = BLANKS + "\r\n\v\f"
+_PLAIN, _PLAIN_IN_QUOTES = re.compile(r'[^ \t"\\]+'), re.compile(r'[^"\\]+')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +87,16 @@ def _argument(cursor: _Cursor) -> str:
         elif letter == '"':
             letters.append(_quote(cursor))
         else:
-            letters.append(letter)
-            cursor.at += 1
+            letters.append(_plain(cursor))
     return "".join(letters)
+
+
+def _plain(cursor: _Cursor) -> str:
+    """The letters up to the next one that means something."""
+    found = (_PLAIN_IN_QUOTES if cursor.quoted else _PLAIN).match(cursor.text, cursor.at)
+    plain = found[0] if found else cursor.text[cursor.at]
+    cursor.at += len(plain)
+    return plain
 
 
 def _backslashes(cursor: _Cursor) -> str:

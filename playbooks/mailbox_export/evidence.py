@@ -32,7 +32,7 @@ from playbooks.model import (
 )
 from playbooks.ports import Sources, Watchlists
 from playbooks.who.account_lookups import ask_about_runners, ask_mailboxes, find_runners
-from playbooks.who.accounts import Runner, RunnerKind, runner_of
+from playbooks.who.accounts import Runner, RunnerKind
 from playbooks.who.hosts import host_of, short_name
 from playbooks.who.identities import RunnerLookups
 from playbooks.who.scope import (
@@ -92,7 +92,7 @@ async def gather(incident: Incident, sources: Sources, policy: Policy) -> Eviden
     relevant = tuple(reading for reading in readings if is_relevant(reading))
     names = named_mailboxes(anchors_of(relevant), dict(registers), policy)
     found, mailboxes, devices, watched = await asyncio.gather(
-        find_runners(runners_of(relevant, policy), sources.directory, policy),
+        find_runners(runners_of(relevant), sources.directory, policy),
         ask_mailboxes(names, sources.directory),
         asyncio.gather(*(sources.directory.device_named(short_name(host)) for host in hosts)),
         _lists(OPTIONAL, sources.watchlists, optional=True),
@@ -138,9 +138,9 @@ def judged_readings(
     return within(readings, window), window
 
 
-def runners_of(readings: Iterable[Reading], policy: Policy) -> tuple[Runner, ...]:
+def runners_of(readings: Iterable[Reading]) -> tuple[Runner, ...]:
     """Everyone who ran one of these, sorted, each spelling once."""
-    found = {runner_of(reading.event, policy) for reading in readings}
+    found = {reading.runner for reading in readings}
     return tuple(sorted((r for r in found if r.kind is not RunnerKind.NOBODY), key=repr))
 
 

@@ -1,8 +1,9 @@
 """Process events with what their command lines say, and the exports and removals among them."""
 
 import re
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from playbooks.command_line.command_values import (
     CommandFlag,
@@ -15,6 +16,7 @@ from playbooks.command_line.command_values import (
 from playbooks.command_line.commands import read_command_line
 from playbooks.command_line.nearby import nearby_flags
 from playbooks.model import Policy, ProcessEvent
+from playbooks.who.accounts import Runner, runner_of
 from playbooks.who.hosts import host_of
 
 MARGIN = timedelta(minutes=60)
@@ -23,13 +25,19 @@ ROUNDING = timedelta(seconds=1)
 """Alerts carry milliseconds, events tenths of microseconds."""
 LONGEST_SPAN = timedelta(hours=26)
 
+MOST_KEPT, LONGEST_KEPT = 4_096, 1_024
+"""Texts, and letters of each, whose reading is kept: a host runs the same lines over and over, and every
+attempt reads them twice, to ask and to decide. What a text says depends on the text alone."""
+
 _SHELLS = frozenset({"powershell.exe", "pwsh.exe", "powershell_ise.exe", "cmd.exe"})
 _READERS_OF_HELP = frozenset(
     {"get-help", "help", "man", "get-command", "gcm", "findstr", "select-string", "sls"}
 )
-_LETTERS_APART = re.compile(r"[^a-z\u0080-\U0010ffff]")
+# Said of ASCII alone: a class that names a million letters takes a hundred times longer to compile.
+_OF_AN_EXPORT = ("-mailbox", "-filepath")
+_LETTERS_APART = re.compile(r"[\x00-\x60\x7b-\x7f]")
 _CMDLETS = tuple(
-    re.compile("".join(f"[{letter}\u0080-\U0010ffff]" for letter in name))
+    re.compile("".join(rf"[^\x00-\x{ord(letter) - 1:02x}\x{ord(letter) + 1:02x}-\x7f]" for letter in name))
     for name in ("newmailboxexportrequest", "removemailboxexportrequest")
 )
 
@@ -40,6 +48,7 @@ class Reading:
 
     event: ProcessEvent
     host: str
+    runner: Runner
     line: CommandLine
     nearby: tuple[tuple[str, str], ...]
 
@@ -79,18 +88,17 @@ class Window:
 
 def read_events(events: tuple[ProcessEvent, ...], policy: Policy) -> tuple[Reading, ...]:
     """Every event with its command line read, in a fixed order, exact duplicates once."""
-    ordered = sorted(set(events), key=lambda event: repr(astuple(event)))
+    ordered = sorted(set(events), key=repr)
     return tuple(read_event(event, policy) for event in sorted(ordered, key=lambda event: event.time))
 
 
 def read_event(event: ProcessEvent, policy: Policy) -> Reading:
     """One event with its command line read, both for what it does and for what it may be near to."""
     text, name = event.target_process_command_line, event.target_process_name
+    read = _read_again if len(text) + len(name) <= LONGEST_KEPT else _read
+    line, nearby = read(text, name)
     return Reading(
-        event=event,
-        host=host_of(event, policy),
-        line=_line(event),
-        nearby=nearby_flags(text, process_name=name),
+        event=event, host=host_of(event, policy), runner=runner_of(event, policy), line=line, nearby=nearby
     )
 
 
@@ -103,7 +111,9 @@ def is_relevant(reading: Reading) -> bool:
         return False
     flags = {raised.flag for raised in line.flags}
     hidden = CommandFlag.ENCODED in flags and (CommandFlag.UNPARSED in flags or not line.decoded)
-    return hidden or CommandFlag.CUT in flags
+    # A name that is put together at run time still takes an export's parameters.
+    built = CommandFlag.UNPARSED in flags and all(name in line.text.casefold() for name in _OF_AN_EXPORT)
+    return hidden or built or CommandFlag.CUT in flags
 
 
 def names_cmdlet(line: CommandLine) -> bool:
@@ -138,8 +148,15 @@ def within(readings: tuple[Reading, ...], window: Window) -> tuple[Reading, ...]
     return tuple(reading for reading in readings if window.start <= reading.event.time <= window.end)
 
 
-def _line(event: ProcessEvent) -> CommandLine:
-    line = read_command_line(event.target_process_command_line, process_name=event.target_process_name)
+def _read(text: str, process_name: str) -> tuple[CommandLine, tuple[tuple[str, str], ...]]:
+    return _line(text, process_name), nearby_flags(text, process_name=process_name)
+
+
+_read_again = lru_cache(MOST_KEPT)(_read)
+
+
+def _line(text: str, process_name: str) -> CommandLine:
+    line = read_command_line(text, process_name=process_name)
     if line.exports or line.removals or line.flags or not names_cmdlet(line):
         return line
     if line.others and all(
@@ -152,7 +169,8 @@ def _line(event: ProcessEvent) -> CommandLine:
 
 def _names_cmdlet(text: str) -> bool:
     letters = _LETTERS_APART.sub("", text.casefold())
-    return any(cmdlet.search(letters) for cmdlet in _CMDLETS)
+    # Written from its end, a name hides from every search and is turned round in one step.
+    return any(cmdlet.search(one) for one in (letters, letters[::-1]) for cmdlet in _CMDLETS)
 
 
 def _is_shell(event: ProcessEvent) -> bool:

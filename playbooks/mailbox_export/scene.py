@@ -18,7 +18,7 @@ from playbooks.mailbox_export.registers.register_rows import (
     Rows,
 )
 from playbooks.model import Absent, DirectoryUser, Found, Lookup, Policy, Unavailable, WatchlistItem
-from playbooks.who.accounts import Runner, runner_of
+from playbooks.who.accounts import Runner
 from playbooks.who.hosts import host_of, short_name
 from playbooks.who.identities import Identity, RunnerLookups, identify
 
@@ -51,7 +51,7 @@ class Scene:
 
     def identity(self, reading: Reading) -> Identity:
         """Who ran it. A runner that was not looked up, or that the event does not name, is unknown."""
-        runner = runner_of(reading.event, self.policy)
+        runner = reading.runner
         found = self.identities.get(runner)
         return (
             found

@@ -38,6 +38,10 @@ class Policy:
     hold: timedelta = timedelta(minutes=15)
     log_wait: timedelta = timedelta(hours=2)
 
+    def __hash__(self) -> int:
+        """Of what differs between organisations: a mapping has none of its own."""
+        return hash((*self.domains.items(), self.rule_ids, self.time_zone))
+
 
 class Mode(StrEnum):
     """`observe` comments and labels only; `act` closes and escalates."""

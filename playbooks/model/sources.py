@@ -103,3 +103,7 @@ class WatchlistItem:
 
     cells: Mapping[str, str]
     updated: datetime
+
+    def __hash__(self) -> int:
+        """Of cells in any order: a mapping has none of its own."""
+        return hash((frozenset(self.cells.values()), self.updated))

@@ -46,11 +46,12 @@ def _may_be_scheduler(event: ProcessEvent, policy: Policy) -> bool:
     Its command line can be forged, and anyone may start a svchost.exe: the account it ran under tells.
     Rows of one account name the one that the new process runs as; in 4688 that started it as well.
     """
-    actor, target = actor_of(event, policy), target_of(event, policy)
+    actor = actor_of(event, policy)
     if actor.contradiction or actor.kind is RunnerKind.NETWORK_SERVICE:
         return False
     if actor.kind in {RunnerKind.SYSTEM, RunnerKind.NOBODY}:
         return True
+    target = target_of(event, policy)
     if target.kind is RunnerKind.NOBODY:
         return _product(event) != _SECURITY
     return _product(event) == _DEFENDER and is_same(actor, target, policy)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from playbooks.command_line.command_values import Export, HoleKind, Removal, RequestKind, Value
-from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP
+from playbooks.mailbox_export.coverage.attempts import MAINTENANCE_CLEANUP, SCHEDULED_EXPORT
 from playbooks.mailbox_export.coverage.conditions import off_hours_words
 from playbooks.mailbox_export.coverage.covering import Coverage
 from playbooks.mailbox_export.coverage.scheduled import takes_finished_exports
@@ -12,14 +12,14 @@ from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes, 
 from playbooks.mailbox_export.registers.register_cells import NameSet
 from playbooks.mailbox_export.scene import Scene
 from playbooks.mailbox_export.targets import is_own_server, read_target, target_flags
-from playbooks.model import Found, ProcessEvent, Reason, Unavailable
+from playbooks.model import Found, Policy, Reason, Unavailable
 from playbooks.moments import clock, is_business_time
-from playbooks.who.accounts import Runner, runner_of
-from playbooks.who.hosts import host_of
+from playbooks.who.accounts import Runner
 from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, starter_shown
 
 ROLE_GRANTED = "role_granted"
 _LOG = "process events"
+_OF_JOBS = frozenset({SCHEDULED_EXPORT, MAINTENANCE_CLEANUP})
 _EXCUSED = frozenset({"outside_window", "row_expired", "host_not_bound"})
 
 
@@ -76,19 +76,26 @@ def parent_flags(scene: Scene, coverages: tuple[Coverage, ...]) -> Iterator[Reas
 def nearby(scene: Scene) -> Iterator[Reason]:
     """What else ran in the window: role grants on any host, the rest on the judged hosts."""
     for reading in scene.readings:
-        yield from (_nearby_reason(code, words, reading.event, scene) for code, words in reading.nearby)
+        yield from (_nearby_reason(code, words, reading) for code, words in reading.nearby)
     grants = scene.evidence.role_grants
     for grant in read_events(grants.value, scene.policy) if isinstance(grants, Found) else ():
         for code, words in grant.nearby:
             if code == ROLE_GRANTED:
-                yield _nearby_reason(code, words, grant.event, scene)
+                yield _nearby_reason(code, words, grant)
 
 
-def off_hours(scene: Scene) -> Iterator[Reason]:
-    """Commands outside business hours that the Task Scheduler did not start."""
-    for anchor in scene.anchors:
-        if not is_scheduler(anchor.event, scene.policy) and not is_business_time(
-            anchor.event.time, scene.policy
+def off_hours(coverages: tuple[Coverage, ...], policy: Policy) -> Iterator[Reason]:
+    """Commands outside business hours that the Task Scheduler did not start, and that are no job's.
+
+    A job has its own window; where its row is the closest, what keeps the command from it is told instead.
+    """
+    for coverage in coverages:
+        anchor = coverage.anchor
+        is_job = bool(coverage.closest) and coverage.closest[0].scenario in _OF_JOBS
+        if (
+            not is_job
+            and not is_scheduler(anchor.event, policy)
+            and not is_business_time(anchor.event.time, policy)
         ):
             words = off_hours_words(anchor)
             yield Reason("off_hours", words[:1].upper() + words[1:], _LOG)
@@ -185,9 +192,9 @@ def _is_maintenance(coverage: Coverage) -> bool:
 
 
 def _wants_scheduler(coverage: Coverage) -> bool:
-    return any(attempt.scenario in {"scheduled_export", MAINTENANCE_CLEANUP} for attempt in coverage.closest)
+    return any(attempt.scenario in _OF_JOBS for attempt in coverage.closest)
 
 
-def _nearby_reason(code: str, words: str, event: ProcessEvent, scene: Scene) -> Reason:
-    who = runner_of(event, scene.policy).shown or "an account that is not named"
-    return Reason(code, f"At {clock(event.time)} on {host_of(event, scene.policy)}, {who}: {words}", _LOG)
+def _nearby_reason(code: str, words: str, reading: Reading) -> Reason:
+    who = reading.runner.shown or "an account that is not named"
+    return Reason(code, f"At {clock(reading.event.time)} on {reading.host}, {who}: {words}", _LOG)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from playbooks.command_line.command_values import Export, Removal, Value
 from playbooks.folding import fold
 from playbooks.mailbox_export.readings import Anchor
-from playbooks.mailbox_export.registers.register_cells import keyed, read_cases, read_jobs
+from playbooks.mailbox_export.registers.register_cells import NameSet, read_cases, read_jobs
 from playbooks.mailbox_export.registers.register_rows import CASES, JOBS
 from playbooks.model import DirectoryUser, Found, Lookup, Policy, WatchlistItem
 
@@ -45,7 +45,7 @@ def named_mailboxes(
 ) -> tuple[str, ...]:
     """Every mailbox name to resolve: those of the commands and of the rows that the commands select."""
     commands = [anchor.command for anchor in anchors]
-    selecting = {name for command in commands for name in request_names(command)}
+    selecting = NameSet(name for command in commands for name in request_names(command))
     names = {fold(name): name for command in commands for name in command_mailboxes(command)}
     for cell in _scopes(watchlists, selecting, policy):
         names |= {fold(name): name for name in cell if name != "*"}
@@ -58,17 +58,17 @@ def user_of(name: str, mailboxes: Mapping[str, Lookup[DirectoryUser]]) -> Lookup
 
 
 def _scopes(
-    watchlists: Mapping[str, Lookup[tuple[WatchlistItem, ...]]], selecting: Iterable[str], policy: Policy
+    watchlists: Mapping[str, Lookup[tuple[WatchlistItem, ...]]], selecting: NameSet, policy: Policy
 ) -> Iterable[tuple[str, ...]]:
-    """The cells that name mailboxes, of the rows that one of these names selects; no other row is read."""
+    """The cells that name mailboxes, of the rows that one of these names selects."""
     match watchlists[JOBS]:
         case Found(items):
-            chosen = keyed(items, "JobName", selecting)
-            yield from (row.mailboxes for row in read_jobs(chosen, policy).valid)
+            jobs = read_jobs(items, policy).valid
+            yield from (job.mailboxes for job in jobs if selecting.selects(job.key))
     match watchlists[CASES]:
         case Found(items):
-            chosen = keyed(items, "CaseId", selecting)
-            yield from (row.custodians for row in read_cases(chosen, policy).valid)
+            cases = read_cases(items, policy).valid
+            yield from (case.custodians for case in cases if selecting.selects(case.key))
 
 
 def _beginning(value: Value) -> str:

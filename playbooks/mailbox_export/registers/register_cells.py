@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from playbooks.folding import fold
 from playbooks.mailbox_export.registers.register_rows import (
@@ -25,6 +26,10 @@ from playbooks.mailbox_export.targets import Root, parse_root
 from playbooks.model import Policy, WatchlistItem
 from playbooks.who.accounts import parse_run_as
 from playbooks.who.hosts import complete_host, is_host_name
+
+MOST_ROWS = 4_096
+"""Rows of each register whose reading is kept. Every attempt asks for the rows anew, and they hardly ever
+change: the same cells by the same policy read the same."""
 
 
 class _Cells:
@@ -69,8 +74,8 @@ class _Cells:
 
 
 def folded_cells(item: WatchlistItem) -> Mapping[str, str]:
-    """Cells with column names folded and both sides stripped."""
-    return {fold(name.strip()): cell.strip() for name, cell in item.cells.items()}
+    """Cells with column names folded and both sides stripped; the same in whatever order they came."""
+    return {fold(name.strip()): cell.strip() for name, cell in sorted(item.cells.items())}
 
 
 def read_jobs(items: tuple[WatchlistItem, ...], policy: Policy) -> Rows[JobRow]:
@@ -131,12 +136,6 @@ def _beginnings(name: str) -> Iterator[str]:
     yield from (folded[:place] for place, letter in enumerate(folded) if letter in "-_")
 
 
-def keyed(items: tuple[WatchlistItem, ...], column: str, names: Iterable[str]) -> tuple[WatchlistItem, ...]:
-    """The items whose key cell one of the names selects."""
-    wanted, asked = fold(column), NameSet(names)
-    return tuple(item for item in items if asked.selects(folded_cells(item).get(wanted, "")))
-
-
 def _rows[R: (JobRow, CaseRow, HostRow)](read: list[R | InvalidRow]) -> Rows[R]:
     valid = [row for row in read if not isinstance(row, InvalidRow)]
     invalid = [row for row in read if isinstance(row, InvalidRow)]
@@ -149,6 +148,7 @@ def _in_order[R: (JobRow, CaseRow, HostRow, InvalidRow)](rows: list[R]) -> tuple
     return tuple(sorted(rows, key=lambda row: (row.key, repr(row) if times[row.key] > 1 else "")))
 
 
+@lru_cache(MOST_ROWS)
 def _job(item: WatchlistItem, policy: Policy) -> JobRow | InvalidRow:
     cells = _Cells(item)
     key, scenario = (
@@ -184,6 +184,7 @@ def _job(item: WatchlistItem, policy: Policy) -> JobRow | InvalidRow:
     )
 
 
+@lru_cache(MOST_ROWS)
 def _case(item: WatchlistItem, policy: Policy) -> CaseRow | InvalidRow:
     cells = _Cells(item)
     key, status = cells.read("CaseId", _case_id) or "", cells.read("Status", _one_of("open", "closed"))
@@ -212,6 +213,7 @@ def _case(item: WatchlistItem, policy: Policy) -> CaseRow | InvalidRow:
     )
 
 
+@lru_cache(MOST_ROWS)
 def _host(item: WatchlistItem, policy: Policy) -> HostRow | InvalidRow:
     cells = _Cells(item)
     names = cells.read("Fqdn", lambda cell: _hosts(cell, policy))
