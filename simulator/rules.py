@@ -7,14 +7,14 @@ it. The text that runs is the text of the file, to the letter.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import yaml
 
-from simulator.eventstore import EventStore
+from simulator.eventstore import EventStore, QueryTable, SeparateLogs
 
 _REQUIRED: Final = frozenset(
     {
@@ -38,6 +38,7 @@ _SCHEDULED: Final = frozenset(
 _HUNTING: Final = frozenset({"tags"})
 _UNITS: Final = MappingProxyType({"m": "minutes", "h": "hours", "d": "days"})
 _CLOCK_HOUR: Final = timedelta(hours=1)
+_NO_TIME: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC))
 
 # Sentinel makes no Account entity of these: they name no one account of one host.
 _DROPPED_NAMES: Final = frozenset(
@@ -184,7 +185,18 @@ def run(rule: Rule, store: EventStore, *, start: datetime, end: datetime) -> tup
     `end` is also what the query's clock shows. Raises QueryError.
     """
     table = store.query(rule.query, now=end, timespan=(start, end), constant=True)
-    hits = [_hit(rule, row, (start, end)) for row in table.records()]
+    return _hits(rule, table, (start, end))
+
+
+def run_each(rule: Rule, logs: SeparateLogs) -> list[tuple[RuleHit, ...]]:
+    """Runs the rule once on all events of each log, as `run` does on the log alone. Raises QueryError."""
+    spans = logs.spans()
+    tables = logs.query_each(rule.query, [span or _NO_TIME for span in spans])
+    return [_hits(rule, table, span) if span else () for table, span in zip(tables, spans, strict=True)]
+
+
+def _hits(rule: Rule, table: QueryTable, window: tuple[datetime, datetime]) -> tuple[RuleHit, ...]:
+    hits = [_hit(rule, row, window) for row in table.records()]
     return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end, hit.host, str(dict(hit.row)))))
 
 

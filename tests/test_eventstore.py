@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from types import MappingProxyType
 
@@ -562,6 +562,20 @@ def test_few_rows_and_many_are_answered_alike(tmp_path: Path, store: EventStore,
 
         assert sorted(map(str, lines(many, kql))) == sorted(map(str, lines(store, kql))), word
     many.close()
+
+
+@pytest.mark.parametrize("operator", ["has_any", "has_all"])
+def test_terms_that_are_told_together_find_what_each_finds(store: EventStore, operator: str) -> None:
+    """The patterns that the terms of a list share find the lines that the list as written finds."""
+    store.add_process_events(ODD_TEXTS)
+    for one, other in pairwise((*ODD_WORDS, ODD_WORDS[0])):
+        kql = (
+            f"let words = dynamic([{quoted(one)}, {quoted(other)}]);\n"
+            f"_Im_ProcessCreate | where CommandLine {operator} (words) | project CommandLine"
+        )
+        told, written = store.query(kql), store._answer(unbound(kql))
+
+        assert sorted(map(str, written.rows)) == sorted(map(str, told.rows)), (one, other)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

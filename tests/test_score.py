@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playbooks.model import Briefing, Close, Escalate, Finding, Judgement, Reason, Stance
 from playbooks.report import Heading, render_comment
 from simulator.chain.alerts import account_entity, account_named, alerts_of, host_entity
-from simulator.chain.cases import read_cases
+from simulator.chain.cases import playbook_of_case, read_cases
 from simulator.chain.folder import Folder, Truth
 from simulator.chain.grouping import Gathering, Sighting, full_host_name, gather_sightings
 from simulator.chain.problems import InputRefused, Problem
@@ -374,6 +374,25 @@ def test_where_no_rule_fires_an_incident_is_made_for_the_host_and_account(tmp_pa
 
     assert ("exch01.contoso.com", T0, T0 + timedelta(minutes=5)) == (made.host, made.start, made.end)
     assert (account_named("CONTOSO\\svc-x"),) == made.sightings[0].accounts
+
+
+@pytest.mark.parametrize(
+    ("scenario", "commands", "playbook"),
+    [
+        ("approved_role", ["New-MailboxExportRequest"], "mailbox_role_grant"),
+        ("mine", ["New-ManagementRoleAssignment", "New-MailboxExportRequest"], "mailbox_export"),
+        ("mine", ["New-ManagementRoleAssignment"], "mailbox_role_grant"),
+        ("mine", ["net use"], "mailbox_export"),
+    ],
+)
+def test_a_case_is_about_one_playbook(
+    tmp_path: Path, scenario: str, commands: list[str], playbook: str
+) -> None:
+    """That of its scenario where there is one of the name, else the first that its commands name."""
+    events = [event(place, TargetProcessCommandLine=text) for place, text in enumerate(commands)]
+    (case,) = read_cases(write_cases(tmp_path, case_line(events=events, scenario=scenario)), TENANT)
+
+    assert playbook == playbook_of_case(case)
 
 
 def test_alerts_of_other_products_get_ids(tmp_path: Path) -> None:

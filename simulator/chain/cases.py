@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from simulator.catalogues import BY_NAME, CATALOGUES, FIRST_PLAYBOOK, playbook_naming
 from simulator.chain.problems import InputRefused, Problem, problems_of
 from simulator.chain.tenant import Json, Tenant, ZonedTime, patched
 from simulator.eventstore import RowRefused
@@ -81,6 +82,17 @@ class Case:
     complete: bool
     unknown_keys: tuple[str, ...] = ()
     line: int = 0
+
+
+def playbook_of_case(case: Case) -> str:
+    """The one playbook that the case is about: its scenario's, else the first that one of its lines names.
+
+    The rules of others are not run on it: their incidents would be judged by the label of this one.
+    """
+    if case.scenario in BY_NAME:
+        return BY_NAME[case.scenario].playbook
+    named = {playbook_naming(str(row.get("TargetProcessCommandLine"))) for row in case.events}
+    return next((name for name in CATALOGUES if name in named), FIRST_PLAYBOOK)
 
 
 def read_cases(path: Path, tenant: Mapping[str, Any]) -> list[Case]:

@@ -196,10 +196,9 @@ class Chain:
 
     def left(self, incident_name: str) -> Left:
         """What is left of the incident."""
-        properties = self.workspace.incident(incident_name)["properties"]
-        comments = tuple(
-            str(comment["properties"]["message"]) for comment in self.workspace.comments(incident_name)
-        )
+        incident = self.workspace.incident(incident_name)
+        properties = incident["properties"]
+        comments = tuple(str(comment["properties"]["message"]) for comment in incident["comments"])
         return Left(
             name=incident_name,
             status=properties["status"],
@@ -207,7 +206,7 @@ class Chain:
             classification=properties.get("classification") or "",
             labels=tuple(label["labelName"] for label in properties.get("labels") or ()),
             comments=comments,
-            tasks=tuple(str(task["properties"]["title"]) for task in self.workspace.tasks(incident_name)),
+            tasks=tuple(str(task["properties"]["title"]) for task in incident["tasks"]),
             record=last_record(comments),
             modified=datetime.fromisoformat(properties["lastModifiedTimeUtc"]),
         )

@@ -1,16 +1,16 @@
 """Labelled cases through the chain, each in isolation."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
-from simulator.catalogues import BY_NAME, FIRST_PLAYBOOK, main_rule_of, playbook_naming
+from simulator.catalogues import main_rule_of, playbook_naming
 from simulator.chain.alerts import account_named
-from simulator.chain.cases import Case
+from simulator.chain.cases import Case, playbook_of_case
 from simulator.chain.chain import Chain, ChainFailed
+from simulator.chain.foreseen import Foreseen, Log
 from simulator.chain.grouping import Gathering, Sighting, full_host_name
 from simulator.chain.results import CaseOutcome, Left, Outcome, combined
 from simulator.chain.together import running_together
@@ -52,12 +52,14 @@ async def score_cases(
     async def lane(chain: Chain) -> None:
         nonlocal heard
         for number, case in waiting:
-            outcomes[number] = await score_case(chain, case, whole=number % 2 == 0, kept=kept)
+            seen = await foreseen.of(number)
+            outcomes[number] = await score_case(chain, case, seen=seen, whole=number % 2 == 0, kept=kept)
             while heard in outcomes:
                 told(outcomes[heard])
                 heard += 1
 
     async with AsyncExitStack() as stack:
+        foreseen = stack.enter_context(Foreseen(cases, _log_of))
         chains = [await stack.enter_async_context(Chain(case.tenant)) for case in cases[:lanes]]
         async with running_together() as group:
             for chain in chains:
@@ -66,14 +68,19 @@ async def score_cases(
 
 
 async def score_case(
-    chain: Chain, case: Case, *, whole: bool = True, kept: Callable[[Scored], None] = _forget
+    chain: Chain,
+    case: Case,
+    *,
+    seen: Sequence[Gathering],
+    whole: bool = True,
+    kept: Callable[[Scored], None] = _forget,
 ) -> CaseOutcome:
-    """One case. `whole` posts the whole trigger body, otherwise the id alone.
+    """One case, of which the rules saw `seen`. `whole` posts the whole trigger body, otherwise the id alone.
 
     A case that leads to no verdict is an outcome `error` with its problem, and the host starts anew.
     """
-    await chain.begin(case.tenant, events=events_of(case), alerts=alerts_of_others(case))
-    seen = await asyncio.to_thread(chain.watch)
+    events, alerts = _log_of(case)
+    await chain.begin(case.tenant, events=events, alerts=alerts)
     rules = tuple(sorted({rule for one in seen for rule in one.rules}, reverse=True))
     gatherings = seen or [made_up_gathering(case)]
     names = [chain.make_incident(one, salt=case.id) for one in gatherings]
@@ -107,6 +114,10 @@ async def _run(chain: Chain, names: Sequence[str], *, whole: bool) -> str:
     return ""
 
 
+def _log_of(case: Case) -> Log:
+    return events_of(case), alerts_of_others(case)
+
+
 def events_of(case: Case) -> list[Mapping[str, Any]]:
     """The case's events and, unless it says `complete: false`, one unrelated event of another host later."""
     events = list(case.events)
@@ -126,8 +137,7 @@ def alerts_of_others(case: Case) -> list[Mapping[str, Any]]:
 def made_up_gathering(case: Case) -> Gathering:
     """The incident for a case on which no rule fires: its first host, all its time.
 
-    The first event that names what a playbook is about decides on playbook, host and account, else the first
-    event of all, for the playbook of the case's scenario.
+    The first event that names what a playbook is about decides on host and account, else the first of all.
     """
     rows = sorted(case.events, key=_time)
     named = [row for row in rows if playbook_naming(str(row.get("TargetProcessCommandLine")))]
@@ -136,18 +146,13 @@ def made_up_gathering(case: Case) -> Gathering:
     host = full_host_name(_host(first), dns=dns)
     times = [_time(row) for row in rows if full_host_name(_host(row), dns=dns) == host]
     sighting = Sighting(
-        rule=main_rule_of(_playbook_of(case, first)),
+        rule=main_rule_of(playbook_of_case(case)),
         host=_host(first),
         start=min(times),
         end=max(times),
         accounts=_accounts(first),
     )
     return Gathering(host=host, sightings=(sighting,))
-
-
-def _playbook_of(case: Case, row: Mapping[str, Any]) -> str:
-    named = playbook_naming(str(row.get("TargetProcessCommandLine")))
-    return named or (BY_NAME[case.scenario].playbook if case.scenario in BY_NAME else FIRST_PLAYBOOK)
 
 
 def _accounts(row: Mapping[str, Any]) -> tuple[HitAccount, ...]:

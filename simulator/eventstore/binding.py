@@ -33,7 +33,8 @@ _DATETIME: Final = re.compile(
     r"datetime\(\s*(?P<moment>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?Z?)?)\s*\)"
 )
 _HEAD: Final = re.compile(
-    rf"let\s+[A-Za-z_]\w*\s*=\s*(?:datetime\([^()]*\)|{STRING}|dynamic\(\[(?:{STRING}|[\s,])*\]\))\s*;\s*"
+    r"let\s+(?P<name>[A-Za-z_]\w*)\s*="
+    rf"\s*(?P<value>datetime\([^()]*\)|{STRING}|dynamic\(\[(?:{STRING}|[\s,])*\]\))\s*;\s*"
 )
 _BEFORE: Final = {
     "string": re.compile(r"(?<![\w!])!?(?:has|contains|startswith|endswith)\s+$|(?:==|!=|=~|!~)\s*$"),
@@ -87,12 +88,26 @@ def _head(kql: str) -> tuple[list[_Let], str]:
     lets: list[_Let] = []
     place = 0
     while match := _HEAD.match(kql, place):
-        let = _read_let(list(tokens(match[0].rstrip("; \n\r\t"))))
+        let = _plain_let(match["name"], match["value"])
+        let = let or _read_let(list(tokens(match[0].rstrip("; \n\r\t"))))
         if let is None:
             break
         lets.append(let)
         place = match.end()
     return lets, kql[place:]
+
+
+def _plain_let(name: str, value: str) -> _Let | None:
+    """What `_read_let` reads, where no string has an escape or is written in another way than JSON's."""
+    if moment := _DATETIME.fullmatch(value):
+        return _Let(name=name, kind="datetime", values=(_moment(moment),))
+    if "\\" in value:
+        return None
+    if value.startswith('"'):
+        return _Let(name=name, kind="string", values=(value[1:-1],))
+    if value.startswith("dynamic(") and (values := _texts(value[len("dynamic(") : -1])):
+        return _Let(name=name, kind="list", values=values)
+    return None
 
 
 @lru_cache(maxsize=512)
@@ -133,8 +148,7 @@ def _read_let(part: Statement) -> _Let | None:
     if not match:
         return None
     if moment := _DATETIME.fullmatch(match["value"]):
-        value = datetime.fromisoformat(moment["moment"]).replace(tzinfo=UTC)
-        return _Let(name=match["name"], kind="datetime", values=(value,))
+        return _Let(name=match["name"], kind="datetime", values=(_moment(moment),))
     pieces = [piece for piece in tokens(match["value"]) if piece.kind != "blank"]
     if len(pieces) == 1 and pieces[0].kind == "string":
         return _Let(name=match["name"], kind="string", values=(pieces[0].value,))
@@ -146,8 +160,17 @@ def _read_let(part: Statement) -> _Let | None:
 def _strings(pieces: Statement) -> tuple[str, ...]:
     """The values of a JSON list of strings; nothing for any other value."""
     written = (json.dumps(piece.value) if piece.kind == "string" else piece.text for piece in pieces)
+    return _texts("".join(written))
+
+
+def _moment(match: re.Match[str]) -> datetime:
+    return datetime.fromisoformat(match["moment"]).replace(tzinfo=UTC)
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """The strings of a list in JSON; nothing for anything else."""
     try:
-        found = json.loads("".join(written))
+        found = json.loads(text)
     except json.JSONDecodeError:
         return ()
     is_plain = isinstance(found, list) and all(isinstance(value, str) for value in found)

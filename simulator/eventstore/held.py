@@ -1,6 +1,8 @@
-"""The rows of a small store, held in this process, and handed to DuckDB column by column."""
+"""The rows of small logs, held in this process, and handed to DuckDB column by column."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -20,14 +22,21 @@ _ARROW_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     }
 )
 
+_EMPTY: Final = MappingProxyType({"string": ""})
+
 type Cells = Mapping[str, object]
 
 
 class HeldRows:
-    """Cells of rows by table, as `read_row` makes them. Not safe in several threads at once."""
+    """Cells of rows by table, as `read_row` makes them, of one log or of several side by side.
+
+    Not safe in several threads at once.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Cells]] = {table: [] for table in TABLES}
+        self._ends: dict[str, list[int]] = {table: [] for table in TABLES}
+        self._filled: dict[str, set[str]] = {table: set() for table in TABLES}
         self._columns: dict[tuple[str, str], pa.Array[Any]] = {}
         self._lists: dict[tuple[str, tuple[str, ...]], pa.Array[Any]] = {}
 
@@ -35,41 +44,66 @@ class HeldRows:
         return sum(map(len, self._rows.values()))
 
     def of(self, table: str) -> Sequence[Cells]:
-        """The table's rows, oldest first."""
+        """The table's rows of all logs, oldest first."""
         return self._rows[table]
 
     def add(self, table: str, rows: Sequence[Cells]) -> None:
-        """Puts rows behind the others."""
+        """Puts rows behind the others of the last log."""
         self._rows[table] += rows
+        self._filled[table].update(*rows)
         self._forget(table)
 
+    def by_log(self, table: str) -> list[Sequence[Cells]]:
+        """The table's rows, log by log."""
+        bounds = pairwise(self._bounds(table))
+        return [self._rows[table][start:end] for start, end in bounds]
+
+    def begin_log(self) -> None:
+        """Whatever is added from now on belongs to another log."""
+        for table, rows in self._rows.items():
+            self._ends[table].append(len(rows))
+        self._lists.clear()
+
     def clear(self) -> None:
-        """Drops every row."""
-        for rows in self._rows.values():
-            rows.clear()
+        """Drops every row and every log."""
+        for table in TABLES:
+            self._rows[table].clear()
+            self._ends[table].clear()
+            self._filled[table].clear()
         self._columns.clear()
         self._lists.clear()
 
-    def as_list(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
-        """One value: the list of the table's rows, each a structure of these columns."""
+    def as_lists(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
+        """One value a log: the list of the table's rows in it, each a structure of these columns."""
         if (table, columns) not in self._lists:
             self._lists[table, columns] = self._listed(table, columns)
         return self._lists[table, columns]
 
     def _listed(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
         cells = [self._column(table, column) for column in columns]
-        bounds = pa.array([0, len(self._rows[table])], type=pa.int32())
+        bounds = pa.array(self._bounds(table), type=pa.int32())
         return pa.ListArray.from_arrays(bounds, pa.StructArray.from_arrays(cells, names=list(columns)))
+
+    def _bounds(self, table: str) -> list[int]:
+        """Where each log's rows begin, and where the last log's end."""
+        return [0, *self._ends[table], len(self._rows[table])]
 
     def _column(self, table: str, column: str) -> "pa.Array[Any]":
         """One column; a string that is not given is empty, since Kusto has no null strings."""
+        kind, rows = TABLES[table][column], self._rows[table]
+        if column not in self._filled[table]:
+            return _blank(kind, len(rows))
         if (table, column) not in self._columns:
-            kind = TABLES[table][column]
-            empty = "" if kind == "string" else None
-            cells = [row.get(column, empty) for row in self._rows[table]]
+            cells = [row.get(column, _EMPTY.get(kind)) for row in rows]
             self._columns[table, column] = pa.array(cells, type=_ARROW_TYPES[kind])
         return self._columns[table, column]
 
     def _forget(self, table: str) -> None:
         self._columns = {key: cells for key, cells in self._columns.items() if key[0] != table}
         self._lists = {key: rows for key, rows in self._lists.items() if key[0] != table}
+
+
+@lru_cache(maxsize=1024)
+def _blank(kind: str, rows: int) -> "pa.Array[Any]":
+    """A column of so many empty cells."""
+    return pa.array([_EMPTY.get(kind)] * rows, type=_ARROW_TYPES[kind])

@@ -5,17 +5,22 @@ a PREPAREd statement only where the statement reads no table (duckdb issue 17237
 statistics of a table may have shaped the plan). So a small store's rows do not lie in a table: a function
 hands them over as one list, each time a plan runs, and the query's own text works on that. Where rows
 are many, planning does not matter and tables do.
+
+Several logs side by side are asked at once by SQL's own words for it: `FROM logs, LATERAL (query)` is the
+query, once for each log. Its rows come from a function of the log's number and from nowhere else.
 """
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 from duckdb.func import PythonUDFType
+from duckdb_kql.translate import CLOCK_SLOT
 
 from simulator.eventstore.held import HeldRows
 from simulator.eventstore.tables import DUCKDB_TYPES, PARSED, PARSERS, PROCESS_EVENTS, TABLES
@@ -27,9 +32,26 @@ _FEW_ROWS: Final = "SET disabled_optimizers = 'in_clause'"
 _ANY_ROWS: Final = "RESET disabled_optimizers"
 _PARAMETER: Final = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\$(?P<name>[A-Za-z_]\w*)""")
 _WORD: Final = re.compile(r"\w+")
-_WITHIN: Final = " WHERE TimeGenerated BETWEEN $span_start AND $span_end"
 
+type Span = tuple[datetime, datetime]
 type Answered = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """Which log is asked and how its times are limited, as SQL."""
+
+    log: str
+    limit: str
+
+
+_OPEN: Final = _Asking(log="0", limit="")
+_WITHIN: Final = _Asking(log="0", limit=" WHERE TimeGenerated BETWEEN $span_start AND $span_end")
+_EACH: Final = _Asking(
+    log="_log.number", limit=" WHERE TimeGenerated BETWEEN _log.span_start AND _log.span_end"
+)
+_LOGS: Final = "SELECT unnest(asked_logs(0), recursive := true)"
+_LOG_TYPE: Final = "STRUCT(number BIGINT, span_start TIMESTAMP, span_end TIMESTAMP)[]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +68,11 @@ class KeptPlans:
     def __init__(self, connection: duckdb.DuckDBPyConnection, rows: HeldRows) -> None:
         self._connection = connection
         self._rows = rows
-        self._plans: OrderedDict[tuple[str, bool], _Kept] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, _Asking], _Kept] = OrderedDict()
         self._sources: dict[tuple[str, tuple[str, ...]], str] = {}
         self._made = 0
+        self._asked: pa.Array[Any] = _asked(())
+        self._function("asked_logs", lambda _: self._asked, _LOG_TYPE)
 
     def close(self) -> None:
         """Lets go of every plan."""
@@ -57,27 +81,41 @@ class KeptPlans:
 
     def answer(self, plan: Translation, values: Mapping[str, object], *, within: bool) -> Answered:
         """Description and rows. `within`: `values` have `span_start` and `span_end`. Raises duckdb.Error."""
-        kept = self._kept(plan, within=within)
+        kept = self._kept(plan, _WITHIN if within else _OPEN)
         given = ", ".join(f"{own} := {literal(values[name])}" for own, name in kept.parameters.items())
-        self._connection.execute(f"EXECUTE {kept.name}({given})" if given else f"EXECUTE {kept.name}")
+        return self._executed(f"EXECUTE {kept.name}({given})" if given else f"EXECUTE {kept.name}")
+
+    def answer_each(self, plan: Translation, spans: Sequence[Span]) -> Answered:
+        """Description and rows of all logs, each row behind the number of its log.
+
+        `spans` holds the first and last moment that counts of each log (UTC, no zone); the query's clock
+        shows the last. Rows of a log come in no order. Raises duckdb.Error, also where the engine cannot
+        ask the query of several logs.
+        """
+        self._asked = _asked(spans)
+        return self._executed(f"EXECUTE {self._kept(plan, _EACH).name}")
+
+    def _executed(self, statement: str) -> Answered:
+        self._connection.execute(statement)
         return list(self._connection.description or ()), self._connection.fetchall()
 
-    def _kept(self, plan: Translation, *, within: bool) -> _Kept:
-        key = (plan.sql, within)
+    def _kept(self, plan: Translation, asking: _Asking) -> _Kept:
+        key = (plan.sql, asking)
         if key in self._plans:
             self._plans.move_to_end(key)
             return self._plans[key]
-        kept = self._prepared(plan, within=within)
+        kept = self._prepared(plan, asking)
         self._plans[key] = kept
         if len(self._plans) > _MOST_PLANS:
             _, oldest = self._plans.popitem(last=False)
             self._connection.execute(f"DEALLOCATE {oldest.name}")
         return kept
 
-    def _prepared(self, plan: Translation, *, within: bool) -> _Kept:
+    def _prepared(self, plan: Translation, asking: _Asking) -> _Kept:
         self._made += 1
         name = f"kept_{self._made}"
-        sql, parameters = _once_each(_over(plan.sql, self._views(plan, within=within)))
+        text = _over(plan.sql, self._views(plan, asking))
+        sql, parameters = _once_each(_of_each_log(text) if asking is _EACH else text)
         self._connection.execute(_FEW_ROWS)
         try:
             self._connection.execute(f"PREPARE {name} AS {sql}")
@@ -85,42 +123,70 @@ class KeptPlans:
             self._connection.execute(_ANY_ROWS)
         return _Kept(name=name, parameters=parameters)
 
-    def _views(self, plan: Translation, *, within: bool) -> dict[str, str]:
+    def _views(self, plan: Translation, asking: _Asking) -> dict[str, str]:
         """The tables that a query reads, as SQL over the held rows, each with the columns that it names."""
         parsed = [parser for parser in PARSERS if parser in plan.tables]
         wanted = {table: _wanted(TABLES[table], plan) for table in plan.tables.difference(PARSERS)}
         native, parser_view = _parser(plan)
         if parsed:
             wanted[PROCESS_EVENTS] = wanted.get(PROCESS_EVENTS, set()) | native
-        limit = _WITHIN if within else ""
-        views = {table: self._held(table, columns) + limit for table, columns in wanted.items()}
+        views = {table: self._held(table, columns, asking) for table, columns in wanted.items()}
         return views | dict.fromkeys(parsed, parser_view)
 
-    def _held(self, table: str, columns: set[str]) -> str:
+    def _held(self, table: str, columns: set[str], asking: _Asking) -> str:
         kinds = TABLES[table]
         ordered = tuple(column for column in kinds if column in columns)
         cells = ", ".join(
             f'CAST("{column}" AS JSON) AS "{column}"' if kinds[column] == "dynamic" else f'"{column}"'
             for column in ordered
         )
-        rows = f"SELECT unnest({self._source(table, ordered)}(0), recursive := true)"
-        return f"SELECT {cells} FROM ({rows})"  # noqa: S608 - our own column names
+        rows = f"SELECT unnest({self._source(table, ordered)}({asking.log}), recursive := true)"
+        return f"SELECT {cells} FROM ({rows}){asking.limit}"  # noqa: S608 - our own column names
 
     def _source(self, table: str, columns: tuple[str, ...]) -> str:
-        """The SQL function that hands over these columns of the table's rows."""
+        """The SQL function that hands over these columns of the table's rows in a log, given its number."""
         if (table, columns) not in self._sources:
             name, rows = f"held_{len(self._sources)}", self._rows
             kinds = (f'"{column}" {_type(TABLES[table][column])}' for column in columns)
-            self._connection.create_function(
+            self._function(
                 name,
-                lambda _: rows.as_list(table, columns),
-                ["bigint"],
+                lambda numbers: _of_logs(rows.as_lists(table, columns), numbers),
                 f"STRUCT({', '.join(kinds)})[]",
-                type=PythonUDFType.ARROW,
-                side_effects=True,
             )
             self._sources[table, columns] = name
         return self._sources[table, columns]
+
+    def _function(self, name: str, answer: Callable[[Any], Any], kind: str) -> None:
+        self._connection.create_function(
+            name, answer, ["bigint"], kind, type=PythonUDFType.ARROW, side_effects=True
+        )
+
+
+def _of_logs(
+    lists: "pa.Array[Any]", numbers: "pa.ChunkedArray[Any]"
+) -> "pa.Array[Any] | pa.ChunkedArray[Any]":
+    """The lists of the logs with these numbers; a log that is alone is not copied."""
+    return (
+        lists
+        if len(lists) == len(numbers) == 1
+        else pa.chunked_array([lists.take(part) for part in numbers.chunks])
+    )
+
+
+def _asked(spans: Sequence[Span]) -> "pa.Array[Any]":
+    """One value: the list of the logs, by number, with their spans."""
+    logs = [
+        {"number": number, "span_start": start, "span_end": end} for number, (start, end) in enumerate(spans)
+    ]
+    moment = pa.timestamp("us")
+    kind = pa.struct({"number": pa.int64(), "span_start": moment, "span_end": moment})
+    return pa.array([logs], type=pa.list_(kind))
+
+
+def _of_each_log(sql: str) -> str:
+    """The statement once for each log, in place of the clock its last moment."""
+    clocked = _PARAMETER.sub(lambda match: "_log.span_end" if match["name"] == CLOCK_SLOT else match[0], sql)
+    return f"SELECT _log.number AS _log, _answer.* FROM ({_LOGS}) AS _log, LATERAL ({clocked}) AS _answer"  # noqa: S608
 
 
 def literal(value: object) -> str:
@@ -139,7 +205,7 @@ def _once_each(sql: str) -> tuple[str, dict[str, str]]:
     def renamed(match: re.Match[str]) -> str:
         if match["name"] is None:
             return match[0]
-        own = f"{match['name']}_{len(parameters)}"
+        own = f"p{len(parameters)}"
         parameters[own] = match["name"]
         return f"${own}"
 

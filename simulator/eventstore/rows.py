@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from simulator.eventstore.errors import RowRefused
 from simulator.eventstore.tables import TABLES
 
 _FINER_THAN_MICRO: Final = re.compile(r"(\.\d{6})\d+")
+_ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TRUTHS: Final = MappingProxyType({"true": True, "false": False})
 
 
@@ -47,8 +49,12 @@ def _truth(value: object) -> bool:
 
 def _document(value: object) -> str:
     """JSON text, compact as Kusto writes it; text given as such must be JSON."""
-    document = json.loads(value) if isinstance(value, str) else value
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _compact(value) if isinstance(value, str) else _ENCODED(value)
+
+
+@lru_cache(maxsize=4096)
+def _compact(text: str) -> str:
+    return _ENCODED(json.loads(text))
 
 
 _READERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = MappingProxyType(
@@ -103,11 +109,17 @@ def written(value: object, kind: str) -> object:
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
+def written_column(values: Iterable[object], kind: str) -> list[object]:
+    """The cells of one column of an answer; strings are as they are but for those that are missing."""
+    if kind == "string":
+        return [value if isinstance(value, str) else written(value, kind) for value in values]
+    return [None if value is None else written(value, kind) for value in values]
+
+
 def iso(moment: datetime) -> str:
     """`2024-11-18T21:00:04Z`, with a fraction only where there is one."""
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return f"{text}{fraction}Z"
+    text = moment.replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if moment.microsecond else text}Z"
 
 
 def _span(span: timedelta) -> str:
@@ -122,5 +134,5 @@ def _span(span: timedelta) -> str:
 
 def _dynamic(value: object) -> str:
     """The text of a dynamic cell; a dynamic that is a string shows as the string alone."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = value if isinstance(value, str) else _ENCODED(value)
     return str(json.loads(text)) if text.startswith('"') else text

@@ -2,24 +2,24 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import batched, count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid5
 
 import duckdb
 import pyarrow as pa
 from duckdb_kql.translate import CLOCK_SLOT
 
+from simulator.eventstore.answers import QueryTable, naive, table_of
 from simulator.eventstore.binding import BoundQuery, bind, unbound
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.event_files import load_file
 from simulator.eventstore.held import HeldRows
 from simulator.eventstore.kept_plans import KeptPlans
-from simulator.eventstore.rows import read_row, written
+from simulator.eventstore.rows import read_row
 from simulator.eventstore.tables import (
     ALERTS,
     DEFINITIONS,
@@ -27,7 +27,6 @@ from simulator.eventstore.tables import (
     INCIDENTS,
     PROCESS_EVENTS,
     TABLES,
-    kusto_name,
 )
 from simulator.eventstore.terms import term_values
 from simulator.eventstore.translation import COLUMN_NAMES, Translation, translate
@@ -37,19 +36,6 @@ type Timespan = tuple[datetime, datetime]
 _BATCH: Final = 5_000
 _MOST_HELD: Final = 20_000
 _ITEMS: Final = UUID("6d1a7c9e-52b1-4f0e-8f0b-3c0a1f6f2b11")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryTable:
-    """An answer: (name, Kusto type) of each column, and rows of JSON-ready cells."""
-
-    columns: tuple[tuple[str, str], ...]
-    rows: list[list[object]]
-
-    def records(self) -> list[dict[str, object]]:
-        """The rows by column name."""
-        names = [name for name, _ in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
 class EventStore:
@@ -120,7 +106,7 @@ class EventStore:
 
     def process_events(self, *, after: datetime, until: datetime) -> pa.Table:
         """The process events of a span of time, `until` included, as a table of native columns."""
-        span = [_naive(after), _naive(until)]
+        span = [naive(after), naive(until)]
         with self._writing, self._connection.cursor() as cursor:
             self._spill(cursor)
             return cursor.sql(
@@ -164,14 +150,14 @@ class EventStore:
     ) -> QueryTable:
         plan = translate(query.text)
         values: dict[str, object] = {
-            plan.slots[name]: _naive(value) for name, value in query.values.items() if name in plan.slots
+            plan.slots[name]: naive(value) for name, value in query.values.items() if name in plan.slots
         }
-        for slot in plan.terms:
-            values |= term_values(slot, str(values[slot]))
+        for slots, name in plan.terms.items():
+            values |= term_values(slots, name, values)
         if plan.reads_clock:
-            values[CLOCK_SLOT] = _naive(now or datetime.now(UTC))
+            values[CLOCK_SLOT] = naive(now or datetime.now(UTC))
         if timespan and plan.tables:
-            values |= {"span_start": _naive(timespan[0]), "span_end": _naive(timespan[1])}
+            values |= {"span_start": naive(timespan[0]), "span_end": naive(timespan[1])}
         return self._run(plan, values)
 
     def _run(self, plan: Translation, values: dict[str, object]) -> QueryTable:
@@ -179,7 +165,7 @@ class EventStore:
         try:
             with self._writing:
                 if self._holds:
-                    return _table(*self._kept.answer(plan, values, within="span_start" in values))
+                    return table_of(*self._kept.answer(plan, values, within="span_start" in values))
             return self._ask_tables(plan, values)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             raise QueryError("SemanticError", _first_line(error)) from error
@@ -191,7 +177,7 @@ class EventStore:
         statement = self._parsed(sql)
         with self._connection.cursor() as cursor:
             cursor.execute(statement, {name: values[name] for name in statement.named_parameters})
-            return _table(list(cursor.description or ()), cursor.fetchall())
+            return table_of(list(cursor.description or ()), cursor.fetchall())
 
     def _parse(self, sql: str) -> duckdb.Statement:
         with self._connection.cursor() as cursor:
@@ -251,22 +237,6 @@ def _within_timespan(sql: str, tables: Iterable[str]) -> str:
         f'"{table}" AS NOT MATERIALIZED (FROM main."{table}" {within})' for table in sorted(tables)
     )
     return f"WITH {scoped}, {sql[5:]}" if sql.startswith("WITH ") else f"WITH {scoped} {sql}"
-
-
-def _table(description: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> QueryTable:
-    columns = tuple((name, kusto_name(kind)) for name, kind, *_ in description)
-    kinds = [kind for _, kind in columns]
-    return QueryTable(
-        columns=columns,
-        rows=[[written(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows],
-    )
-
-
-def _naive(value: object) -> object:
-    """Times are bound as UTC without a zone, as the tables hold them."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).replace(tzinfo=None)
-    return value
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -10,7 +10,7 @@ case. Such text raises `UnsupportedQuery`. `project-reorder` of plain names is r
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -23,10 +23,11 @@ from duckdb_kql.schema import output_columns
 from duckdb_kql.translate import clock
 from duckdb_kql.translate import to_sql as render
 
+from simulator.eventstore.aggregates import without_filters
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.literals import Token, text_of, tokens
 from simulator.eventstore.tables import PARSERS, PROCESS_EVENTS, TABLES
-from simulator.eventstore.terms import with_terms
+from simulator.eventstore.terms import Slots, with_terms
 
 _REORDER: Final = re.compile(r"\s*project-reorder\s+(?P<names>[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*")
 _MATERIALIZE: Final = re.compile(r"\blet\s+([A-Za-z_]\w*)\s*=\s*materialize\s*\(")
@@ -55,7 +56,7 @@ _SPELLINGS: Final = MappingProxyType({column.casefold(): column for column in CO
 class Translation:
     """SQL for a query: the tables it reads, its parameters' slots by name, and whether it reads the clock.
 
-    `terms` are parameters whose values are words to look for.
+    `terms` are parameters whose values are words to look for, those of one `has_any` together under a name.
     `names` are all the names in it and of its answer, columns among them; `every_column` says that its
     answer may depend on a column that it does not name.
     """
@@ -63,7 +64,7 @@ class Translation:
     sql: str
     tables: frozenset[str]
     slots: MappingProxyType[str, str]
-    terms: frozenset[str]
+    terms: Mapping[Slots, str]
     reads_clock: bool
     names: frozenset[str]
     every_column: bool
@@ -93,12 +94,12 @@ def _translated(kql: str) -> Translation:
         sql = render(query, SCHEMA)
     bind_parameters(query.parameters, {})
     slots = {parameter.name: parameter.slot for parameter in query.parameters if parameter.slot in sql.slots}
-    text, terms = with_terms(_materialized(kql, str(sql)))
+    text, terms = with_terms(without_filters(_materialized(kql, str(sql))))
     return Translation(
         sql=text,
         tables=tables,
         slots=MappingProxyType(slots),
-        terms=terms,
+        terms=MappingProxyType(terms),
         reads_clock=active.used,
         names=frozenset(_QUOTED.findall(text)) | frozenset(output_columns(query, SCHEMA)),
         every_column=bool(_WHOLE_ROWS.search(text)),

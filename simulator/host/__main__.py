@@ -7,6 +7,7 @@ to stderr; stdout carries the one line that says where the host answers.
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -60,6 +61,8 @@ async def _serve(options: argparse.Namespace, stdout: TextIO) -> None:
     async with host:
         stdout.write(_ready_json(host) if options.json_ready else _ready_text(host))
         stdout.flush()
+        # What is loaded by now stays; the collector need not look at it again and again.
+        gc.freeze()
         await stop.wait()
 
 

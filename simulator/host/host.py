@@ -252,7 +252,7 @@ class FunctionsHost:
         while not await self._is_drained(queues):
             in_hand = {task for each in self._listeners for task in each.in_hand}
             if in_hand:
-                await asyncio.wait(in_hand, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await asyncio.sleep(_LOOK_SECONDS)
 

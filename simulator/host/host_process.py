@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +52,7 @@ class HostProcess:
         self._command += arguments
         self.log_file = log_file or _temporary_log()
         self._process: asyncio.subprocess.Process | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._ready: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
@@ -122,17 +124,16 @@ class HostProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        await self._hang_up()
 
     async def stop(self) -> None:
         """Ask the process to end (SIGTERM) and wait; kills it after 10 s."""
-        if self._process is None or self._process.returncode is not None:
-            return
-        self._process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            await self.kill()
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._process.wait()
+        await self.kill()
 
     async def drained(self, queues: Iterable[str] | None = None, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
         """Return once the trigger queues hold no message and nothing is running; see FunctionsHost.drained.
@@ -142,14 +143,15 @@ class HostProcess:
         watched = None if queues is None else set(queues)
         states: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(timeout), aiohttp.ClientSession() as session:
+            async with asyncio.timeout(timeout):
                 while not states or not _is_drained(states, watched):
-                    states = await self._queue_states(session, watched or ())
+                    states = await self._queue_states(watched or ())
         except TimeoutError:
             raise TimeoutError(f"After {timeout} s the host still holds: {states}") from None
 
-    async def _queue_states(self, session: aiohttp.ClientSession, watched: Iterable[str]) -> dict[str, Any]:
+    async def _queue_states(self, watched: Iterable[str]) -> dict[str, Any]:
         """What the host holds once these queues are drained, or a while later."""
+        session = self._session = self._session or aiohttp.ClientSession()
         headers = {"x-functions-key": self.master_key}
         query = [("wait", str(_WAIT_SECONDS)), *(("queue", name) for name in watched)]
         try:
@@ -158,6 +160,11 @@ class HostProcess:
         except aiohttp.ClientError as gone:
             raise HostStopped(f"The host does not answer: {gone}. {self._tail()}") from gone
         return states
+
+    async def _hang_up(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def _ready_line(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
         if process.stdout is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from simulator.workspace.odata import (
@@ -38,7 +39,7 @@ def matcher(condition: Filter) -> Test:
 
 
 def _any_of(tests: list[Test]) -> Test:
-    return lambda item: any(test(item) for test in tests)
+    return reduce(lambda one, other: lambda item: one(item) or other(item), tests)
 
 
 def _all_of(tests: list[Test]) -> Test:
@@ -58,6 +59,8 @@ def _lambda(path: str, variable: str, meets: Test) -> Test:
 def _reader(path: str) -> Callable[[Any], Any]:
     """What gives the value at a path, None where there is none."""
     first, *rest = path.split("/")
+    if not rest:
+        return lambda item: item.get(first) if isinstance(item, dict) else None
 
     def read(item: Any) -> Any:
         value = item.get(first) if isinstance(item, dict) else None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from ssl import SSLContext
 
 from aiohttp import web
@@ -36,7 +37,7 @@ class Server:
         self._control = control
         self._port = port
         self._now = now
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
 
     @property
     def base_url(self) -> str:
@@ -49,9 +50,9 @@ class Server:
 
     async def start(self) -> None:
         """Listens. Raises OSError where the port is taken."""
-        app = web.Application(client_max_size=_MOST_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        request = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=_MOST_BODY_BYTES)
+        server = web.Server(self._take, request_factory=request, access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, _LOOPBACK, self._port, backlog=1024, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
@@ -61,7 +62,7 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _take(self, incoming: web.Request) -> web.StreamResponse:
+    async def _take(self, incoming: web.BaseRequest) -> web.StreamResponse:
         request = WireRequest(
             method=incoming.method,
             path=incoming.rel_url.raw_path.replace("%24", "$"),
@@ -75,7 +76,7 @@ class Server:
             return self._whole(self._gate.stray(request))
         return await self._send(incoming, await self._gate.answer(request))
 
-    async def _send(self, incoming: web.Request, answer: Answer) -> web.StreamResponse:
+    async def _send(self, incoming: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         match answer.delivery:
             case Delivery.WHOLE:
                 return self._whole(answer)
@@ -95,13 +96,13 @@ class Server:
         return web.Response(status=answer.status, body=answer.content(), headers=headers)
 
 
-def _reset(incoming: web.Request) -> None:
+def _reset(incoming: web.BaseRequest) -> None:
     if incoming.transport is not None:
         incoming.transport.abort()
 
 
 async def _stream(
-    incoming: web.Request, answer: Answer, chunks: AsyncIterator[bytes], length: int | None
+    incoming: web.BaseRequest, answer: Answer, chunks: AsyncIterator[bytes], length: int | None
 ) -> web.StreamResponse:
     """Sends chunks under a length that they may not reach, then resets the connection if they did not."""
     response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})

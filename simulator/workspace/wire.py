@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
+_ENCODED = json.JSONEncoder(ensure_ascii=False).encode
+
 type Json = dict[str, Any]
 type Endpoint = Callable[["WireRequest"], Awaitable["Answer"]]
 
@@ -69,7 +71,7 @@ class Answer:
         """The bytes to send."""
         if self.raw is not None:
             return self.raw
-        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
+        return b"" if self.body is None else _ENCODED(self.body).encode()
 
 
 class Refusal(Exception):
@@ -121,7 +123,7 @@ class Routes:
     """Operations by method and path template (`/users/{id}`); paths compare without case, as ARM's do."""
 
     def __init__(self) -> None:
-        self._routes: list[Route] = []
+        self._routes: dict[int, list[Route]] = {}
 
     def add(self, method: str, template: str, endpoint: Endpoint) -> None:
         """Adds an operation; earlier templates win."""
@@ -130,7 +132,9 @@ class Routes:
             f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in literal
         )
         compiled = re.compile(pattern, re.IGNORECASE)
-        self._routes.append(Route(method=method, template=template, pattern=compiled, endpoint=endpoint))
+        route = Route(method=method, template=template, pattern=compiled, endpoint=endpoint)
+        # No parameter holds a slash, so a path fits templates with as many of them alone.
+        self._routes.setdefault(template.count("/"), []).append(route)
 
     def template(self, request: WireRequest) -> str:
         """The template that the request's path fits, or the path itself."""
@@ -152,7 +156,7 @@ class Routes:
         )
 
     def _fitting(self, path: str) -> list[tuple[Route, re.Match[str]]]:
-        found = ((route, route.pattern.fullmatch(path)) for route in self._routes)
+        found = ((route, route.pattern.fullmatch(path)) for route in self._routes.get(path.count("/"), ()))
         return [(route, match) for route, match in found if match is not None]
 
 
