@@ -8,7 +8,7 @@ from playbooks.model import Policy
 
 def clock(moment: datetime) -> str:
     """A time for a reader, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
 def is_business_time(moment: datetime, policy: Policy) -> bool:

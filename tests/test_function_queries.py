@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import JOB, changed, judge
 
 from playbooks import discover, kql
 from playbooks.clients import incident_list, log_questions, logged_commands
@@ -40,14 +41,23 @@ TEXTS = {
 }
 # Columns of the tables as Azure Monitor documents them, beyond those that the local workspace fills.
 MORE = {"SecurityIncident": {"RelatedAnalyticRuleIds": "dynamic"}}
+# Azure Monitor table reference: SigninLogs and AADNonInteractiveUserSignInLogs, what both of them have.
 _SIGN_INS = {
     "TimeGenerated": "datetime",
+    "UserId": "string",
     "UserPrincipalName": "string",
-    "OnPremisesSamAccountName": "string",
+    "UserDisplayName": "string",
+    "AlternateSignInName": "string",
     "IPAddress": "string",
     "AppDisplayName": "string",
+    "ClientAppUsed": "string",
+    "Location": "string",
     "ResultType": "string",
+    "ResultDescription": "string",
     "RiskLevelDuringSignIn": "string",
+    "RiskState": "string",
+    "UserAgent": "string",
+    "CorrelationId": "string",
 }
 FOR_ANALYSTS = {
     "SigninLogs": _SIGN_INS,
@@ -130,7 +140,8 @@ def test_every_text_of_the_module_is_among_them() -> None:
 
 def for_analysts() -> dict[str, str]:
     """The queries that comments hold, ready to run: every text of a playbook's modules that asks a table."""
-    filled = {"start": VALUES["start"], "end": VALUES["stop"], "hosts": '"exch01"', "names": '"exadmin"'}
+    accounts = 'UserId in~ ("u-1") or UserPrincipalName startswith "exadmin@"'
+    filled = {"start": VALUES["start"], "end": VALUES["stop"], "hosts": '"exch01"', "accounts": accounts}
     found = {}
     for name, folder in discover().items():
         for path in folder.rglob("*.py"):
@@ -152,3 +163,17 @@ def test_the_queries_of_comments_parse_and_their_columns_exist() -> None:
 
     assert len(queries) >= 4 + 3
     assert {name: [] for name in queries} == found
+
+
+async def test_a_comment_s_queries_run_as_they_are_told() -> None:
+    """With the accounts filled in, known to the directory or not; a column of no sign-in log is found."""
+    people = [r"CONTOSO\admin", 'CONTOSO\\o"brien', "gone@contoso.com"]
+    pairs = [changed(JOB, 0, target_username=name)[0] for name in people]
+    told = {query.title: query.text for query in (await judge(pairs)).briefing.queries}
+    (title,) = (title for title, text in told.items() if "SigninLogs" in text)
+    planted = told[title].replace("UserPrincipalName in~", "OnPremisesSamAccountName in~")
+
+    found = lint({**told, "planted": planted})
+
+    assert found.pop("planted")
+    assert {title: [] for title in told} == found

@@ -19,6 +19,7 @@ from worlds import (
     CLEAN_UP,
     HONEST,
     JOB,
+    JOB_SID,
     LEGAL_STATION,
     MAINTENANCE,
     OWN,
@@ -269,6 +270,50 @@ async def test_one_change_keeps_it_open(name: str) -> None:
 
     assert isinstance(judgement.verdict, Escalate)
     assert code in codes(judgement.verdict)
+
+
+CMD = r"C:\Windows\System32\cmd.exe"
+NIGHT = moment("2024-11-20 23:00")
+BY_NIGHT: dict[str, tuple[tuple[ProcessEvent, ...], bool]] = {
+    "a job's export by hand": (changed(JOB, 0, acting_process_name=CMD), False),
+    "a job's removal by hand": (changed(JOB, 1, acting_process_name=CMD), False),
+    "maintenance by hand": (changed(MAINTENANCE, 1, acting_process_name=CMD), False),
+    "a case": (changed(CASE, 0, time=NIGHT), True),
+    "the own mailbox": (changed(OWN, 0, time=NIGHT), True),
+    "what nothing is near to": (
+        changed(reworded(OWN, 0, "-Mailbox admin", "-Mailbox boss"), 0, time=NIGHT),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_NIGHT)
+async def test_business_hours_are_held_against_people_s_work_alone(name: str) -> None:
+    """A job has its own window: it stays open for what it misses, not for the hour."""
+    pair, expected = BY_NIGHT[name]
+    verdict = (await judge(pair)).verdict
+
+    assert isinstance(verdict, Escalate)
+    assert expected is ("off_hours" in codes(verdict))
+
+
+@pytest.mark.parametrize("sid", ["", JOB_SID])
+async def test_an_account_that_is_not_one_user_is_told_once(sid: str) -> None:
+    """Groups, roles and risk hang on the account; what keeps them unread is the same cause."""
+    pair = tuple(replace(e, target_user_id=sid) for e in JOB)
+    twin = user("svc-job", JOB_SID, id="id-twin")
+    verdict = (await judge(pair, tenant(lambda w: w["users"].append(twin)))).verdict
+    unread = [reason.text for reason in verdict.reasons if reason.code == "source_unavailable"]
+
+    assert [r"Not checked: account CONTOSO\svc-job: ambiguous account"] == unread
+
+
+async def test_what_hangs_on_a_known_account_is_told_each_by_itself() -> None:
+    """Two failed look-ups about one user are two things to look up by hand."""
+    verdict = (await judge(OWN, broken=frozenset({"roles_of", "groups_of"}))).verdict
+    unread = {reason.text.split(": ")[1] for reason in verdict.reasons if reason.code == "source_unavailable"}
+
+    assert {r"groups of CONTOSO\admin", r"directory roles of CONTOSO\admin"} == unread
 
 
 KEPT: dict[str, tuple[tuple[ProcessEvent, ...], Change | None]] = {

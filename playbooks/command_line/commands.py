@@ -238,7 +238,7 @@ def _look_at_letters(text: str, gathered: Gathered) -> None:
 
 
 def _mentions(*texts: str) -> bool:
-    return any(noun in _plain(text) for text in texts for noun in _NOUNS)
+    return any(noun in plain for plain in map(_plain, texts) for noun in _NOUNS)
 
 
 def _plain(text: str) -> str:

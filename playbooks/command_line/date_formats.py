@@ -5,6 +5,7 @@ carry any literal text, so anything that could be a separator, a drive or a step
 """
 
 _CUSTOM_LETTERS = frozenset("yMdHhmsft")
+_OF_FILES = frozenset({"filedate", "filedatetime", "filedateuniversal", "filedatetimeuniversal"})
 _BETWEEN = frozenset("-_.0123456789 ")
 _UNIX_LETTERS = frozenset("YyGgmdeHIjMSBbhaAuUVWwCs")
 
@@ -12,9 +13,13 @@ _UNIX_LETTERS = frozenset("YyGgmdeHIjMSBbhaAuUVWwCs")
 def is_plain_custom_format(text: str) -> bool:
     """True for a .NET custom format of digits and names, for example `yyyy-MM-dd`.
 
-    One letter alone is a standard format, whose text depends on the culture (`d` has slashes). The
-    zone (`z`, `K`) may hold a colon, and the era (`g`) is of no use in a file name.
+    Get-Date's own formats for file names (`FileDate`, `FileDateTimeUniversal`, …) give digits, T and Z;
+    anywhere else their letters are a custom format without separators. One letter alone is a standard
+    format, whose text depends on the culture (`d` has slashes). The zone (`z`, `K`) may hold a colon, and
+    the era (`g`) is of no use in a file name.
     """
+    if text.lower() in _OF_FILES:
+        return True
     letters = frozenset(text)
     if len(text) < 2 or ".." in text:
         return False

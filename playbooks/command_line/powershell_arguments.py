@@ -1,6 +1,6 @@
 """The arguments and the name of one command in a syntax tree."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from tree_sitter import Node
@@ -14,7 +14,7 @@ from playbooks.command_line.command_letters import (
 from playbooks.command_line.command_values import CommandFlag, FlagRaised, Value
 from playbooks.command_line.known_commands import ALIASES, is_bootstrap, is_file
 from playbooks.command_line.mailbox_cmdlets import NAMES, Argument
-from playbooks.command_line.powershell_bound import Block, Bound, Scope, unknown
+from playbooks.command_line.powershell_bound import Block, Bound, Scope, Several, literal, unknown
 from playbooks.command_line.powershell_source import unwrapped
 from playbooks.command_line.powershell_values import Runner, call, evaluate
 
@@ -114,6 +114,8 @@ class ArgumentReader:
             self.apart = True
         elif node.type == "command_parameter":
             self._open(text)
+        elif node.type == "generic_token" and node.start_byte in self.runner.source.listed:
+            self._extend(text)
         else:
             is_variable = unwrapped(node).type == "variable"
             self._value(text, evaluate(node, self.scope, self.runner), is_variable=is_variable)
@@ -139,6 +141,15 @@ class ArgumentReader:
     def _call(self, member: Node, called: Node) -> None:
         text = self.runner.source.between(member.start_byte, called.end_byte)
         self._value(text, call(member, called, self.scope, self.runner))
+
+    def _extend(self, text: str) -> None:
+        """The next word of a bare list, with the comma before it."""
+        begun = self.arguments.pop()
+        first = begun.bound or unknown(begun.text)
+        items = first.items if isinstance(first, Several) else (first,)
+        bound = Several((*items, literal(text[1:])))
+        self.arguments.append(replace(begun, bound=bound, text=begun.text + text))
+        self.joined = self.apart = False
 
     def _value(self, text: str, bound: Bound, *, is_variable: bool = False) -> None:
         if not self.apart and not (self.open_name is not None and text[:1] in "({") and not self.joined:

@@ -16,6 +16,7 @@ from playbooks.command_line.command_letters import as_powershell_reads
 from playbooks.command_line.powershell_tokens import (
     STRINGS,
     TOKENS,
+    is_list_word,
     seems_cut,
     token_doubt,
 )
@@ -83,6 +84,8 @@ class Source:
     errors: list[Node] = field(default_factory=list)
     assigned: list[Node] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    listed: set[int] = field(default_factory=set)
+    """Where the second and later words of bare lists begin (`Completed,Failed`), each at its comma."""
 
     def __post_init__(self) -> None:
         self.octets = self.text.encode("utf-16-le", errors="surrogatepass")
@@ -114,12 +117,30 @@ class Source:
             self.errors.append(node)
         elif node.type == "command":
             self.commands.append(node)
+        elif node.type == "command_elements":
+            self._note_lists(node)
         elif node.type in _ASSIGNING:
             self.assigned.append(node)
         if len(self.doubts) < _MOST_DOUBTS:
             self.doubts.extend(self._doubts_at(node))
 
+    def _note_lists(self, elements: Node) -> None:
+        """The grammar knows no bare lists: it misses a blank before each comma, and reads on as after one."""
+        children = elements.children
+        for before, gap, after in zip(children, children[1:], children[2:], strict=False):
+            is_list = (
+                gap.start_byte == gap.end_byte
+                and before.type == after.type == "generic_token"
+                and is_list_word(self.cut(before).removeprefix(","))
+                and self.cut(after).startswith(",")
+                and is_list_word(self.cut(after)[1:])
+            )
+            if is_list:
+                self.listed.add(after.start_byte)
+
     def _doubts_at(self, node: Node) -> Iterator[Doubt]:
+        if node.start_byte in self.listed and (node.is_missing or node.type == "generic_token"):
+            return
         if node.is_error or node.is_missing:
             at_end = not self.between(node.end_byte, len(self.octets)).strip()
             yield Doubt(

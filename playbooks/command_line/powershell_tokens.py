@@ -5,6 +5,7 @@ about_Quoting_Rules, about_Comments, Microsoft Learn); they are checked on the p
 grammar was given, and anything in doubt is told.
 """
 
+import re
 from itertools import pairwise
 
 from tree_sitter import Node
@@ -23,6 +24,7 @@ _INSIDE_STRINGS = frozenset({"variable", "sub_expression"})
 _NEVER_IN_WORDS = frozenset("\"'(){};,|&<> \t\r\n")
 _BEFORE_COMMENTS = frozenset(" \t\r\n;{(|")
 _ASKING_FOR_MORE = ("|", ",", "=", "+", "&", "`", "\\", "-")
+_LIST_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
 _STREAMS = words("1>$null 2>$null 3>$null 4>$null 5>$null 6>$null *>$null")
 
 
@@ -48,6 +50,11 @@ def seems_cut(text: str) -> bool:
         else:
             depth += (letter in "([{") - (letter in ")]}")
     return bool(quote) or depth > 0
+
+
+def is_list_word(text: str) -> bool:
+    """True for a word that is nothing but text in a bare list (`a,b`): no number, variable or comment."""
+    return _LIST_WORD.fullmatch(text) is not None
 
 
 def token_doubt(node: Node, plain: bytes) -> str:

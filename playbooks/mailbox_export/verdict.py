@@ -47,7 +47,7 @@ def judge(scene: Scene, coverages: tuple[Coverage, ...]) -> tuple[Reason, ...]:
         *removal_flags(scene, coverages),
         *parent_flags(scene, coverages),
         *nearby(scene),
-        *off_hours(scene),
+        *off_hours(coverages, scene.policy),
         *account_flags(scene),
         *listed(scene),
         *incident_flags(scene, coverages),

@@ -58,8 +58,12 @@ def unread(scene: Scene) -> Iterator[tuple[str, Unavailable]]:
     ]
     for identity in scene.parties:
         shown = identity.runner.shown
-        asked += [(f"account {shown}", identity.user), (f"groups of {shown}", identity.groups)]
+        asked.append((f"account {shown}", identity.user))
+        if isinstance(identity.user, Unavailable):
+            # What hangs on the account was not looked up for the same cause.
+            continue
         asked += [
+            (f"groups of {shown}", identity.groups),
             (f"directory roles of {shown}", identity.roles),
             (f"sign-in risk of {shown}", identity.risk),
         ]

@@ -58,9 +58,9 @@ def row_is_valid(anchor: Anchor, row: JobRow) -> Check:
     """The row was valid when the command ran."""
     return Check(
         passed=row.valid_from <= anchor.event.time <= row.valid_until,
-        met=f"row valid until {row.valid_until:%Y-%m-%d}",
+        met=f"row valid until {row.valid_until.date()}",
         code="row_expired",
-        missing=f"row of job {row.key} is valid {row.valid_from:%Y-%m-%d} to {row.valid_until:%Y-%m-%d}",
+        missing=f"row of job {row.key} is valid {row.valid_from.date()} to {row.valid_until.date()}",
         source="watchlist",
     )
 

@@ -19,10 +19,11 @@ from playbooks.mailbox_export.coverage.conditions import selects
 from playbooks.mailbox_export.coverage.interactive import ediscovery, is_own_mailbox, self_export
 from playbooks.mailbox_export.coverage.scheduled import maintenance_cleanup, scheduled_export
 from playbooks.mailbox_export.readings import Anchor
-from playbooks.mailbox_export.registers.mailbox_names import request_names
+from playbooks.mailbox_export.registers.mailbox_names import command_mailboxes, request_names
+from playbooks.mailbox_export.registers.register_cells import NameSet
 from playbooks.mailbox_export.registers.register_rows import CASES, JOBS, CaseRow, InvalidRow, JobRow, Rows
 from playbooks.mailbox_export.scene import Scene
-from playbooks.model import Found, Lookup, Reason, Stance, Unavailable
+from playbooks.model import Absent, Found, Lookup, Reason, Stance, Unavailable
 from playbooks.moments import clock
 from playbooks.who.account_state import not_checked
 from playbooks.who.identities import is_member, is_service_account
@@ -76,19 +77,18 @@ def for_reason(coverage: Coverage) -> Reason | None:
 
 
 def _attempts(anchor: Anchor, scene: Scene) -> Iterator[Attempt]:
-    command = anchor.command
-    named = bool(request_names(command))
+    command, names = anchor.command, NameSet(request_names(anchor.command))
     for job in _usable(scene.jobs):
-        if selects(command, job.key):
+        if names.selects(job.key):
             yield scheduled_export(anchor, job, scene)
         if isinstance(command, Removal) and job.scenario == "maintenance":
             yield maintenance_cleanup(anchor, command, job, scene=scene)
-    if isinstance(scene.jobs, Unavailable) and (named or isinstance(command, Removal)):
+    if isinstance(scene.jobs, Unavailable) and (names or isinstance(command, Removal)):
         yield _unread(SCHEDULED_EXPORT, scene.jobs)
     for case in _usable(scene.cases):
-        if selects(command, case.key) or (isinstance(command, Removal) and _is_case_of_incident(case, scene)):
+        if names.selects(case.key) or (isinstance(command, Removal) and _is_case_of_incident(case, scene)):
             yield ediscovery(anchor, case, scene)
-    if isinstance(scene.cases, Unavailable) and (named or isinstance(command, Removal)):
+    if isinstance(scene.cases, Unavailable) and (names or isinstance(command, Removal)):
         yield _unread(EDISCOVERY, scene.cases)
     yield self_export(anchor, scene)
 
@@ -137,19 +137,34 @@ def _uncovered(
     invalid: bool,
     scene: Scene,
 ) -> tuple[Reason, ...]:
-    """Why nothing covers it. Where only a doubt stands between it and a proof, the doubt alone is told."""
+    """Why nothing covers it, with what the closest attempt lacks and has no code of its own for.
+
+    Where only a doubt stands between it and a proof, the doubt alone is told.
+    """
     doubts = [unread for attempt in attempts if not attempt.missing for unread in attempt.unchecked]
     if doubts:
         return tuple(not_checked(unread) for unread in doubts)
-    missing = [_reason(check) for attempt in told for check in attempt.missing]
-    best = f"closest: {told[0].scenario}, {told[0].row}" if told else "no register row and no scenario fits"
-    who = scene.identity(anchor.reading).runner.shown
-    text = (
-        f"Nothing covers the {anchor.what} at {clock(anchor.event.time)} by {who or 'nobody named'} ({best})"
-    )
-    summary = Reason(uncovered_code(anchor), text, "watchlist and directory")
+    code, what = uncovered_code(anchor), f"{anchor.what} at {clock(anchor.event.time)}"
+    own = [check for check in told[0].missing if check.code == code] if told else []
+    missing = [_reason(check) for attempt in told for check in attempt.missing if check not in own]
+    best = f"closest: {told[0].scenario}, {told[0].row}" if told else _nothing_fits(anchor, scene)
+    who = scene.identity(anchor.reading).runner.shown or "nobody named"
+    why = "".join(f", {check.missing}" for check in own)
+    summary = Reason(code, f"Nothing covers the {what} by {who}{why} ({best})", "watchlist and directory")
     selection = () if told or invalid else tuple(_not_selected(anchor, scene))
     return (*missing, *selection, summary)
+
+
+def _nothing_fits(anchor: Anchor, scene: Scene) -> str:
+    unknown = unresolved_words(anchor, scene)
+    return f"no register row and no scenario fits{f', and {unknown}' if unknown else ''}"
+
+
+def unresolved_words(anchor: Anchor, scene: Scene) -> str:
+    """That the directory has none of that name, where a command names a mailbox; empty where it has all."""
+    named = command_mailboxes(anchor.command)
+    unknown = [f"'{name}'" for name in named if isinstance(scene.mailbox(name), Absent)]
+    return f"the directory resolves no mailbox by the name {' or '.join(unknown)}" if unknown else ""
 
 
 def _reason(check: Check) -> Reason:

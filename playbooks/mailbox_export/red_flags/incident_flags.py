@@ -10,7 +10,7 @@ from playbooks.mailbox_export.registers.register_rows import LEAVERS, VIPS
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Absent, Account, Found, Lookup, Reason, Stance, Unavailable
 from playbooks.moments import clock
-from playbooks.who.accounts import actor_of, runner_of
+from playbooks.who.accounts import actor_of
 from playbooks.who.hosts import alerts_elsewhere
 from playbooks.who.scope import NO_HOST
 
@@ -64,6 +64,9 @@ def _account_lookups(scene: Scene) -> Iterator[tuple[str, Lookup[object]]]:
     for runner in sorted(scene.identities, key=repr):
         identity = scene.identities[runner]
         yield f"account {runner.shown}", identity.user
+        if isinstance(identity.user, Unavailable):
+            # What hangs on the account was not looked up for the same cause.
+            continue
         yield f"groups of {runner.shown}", identity.groups
         yield f"directory roles of {runner.shown}", identity.roles
         yield f"sign-in risk of {runner.shown}", identity.risk
@@ -140,7 +143,7 @@ def _seen_names(scene: Scene) -> frozenset[str]:
     """Names, SIDs and ids of everyone who started or ran something in the window."""
     seen: set[str] = set()
     for reading in scene.readings:
-        for runner in (runner_of(reading.event, scene.policy), actor_of(reading.event, scene.policy)):
+        for runner in (reading.runner, actor_of(reading.event, scene.policy)):
             seen |= {runner.name, fold(runner.sid)}
     for identity in scene.identities.values():
         if (user := identity.found) is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from playbooks.mailbox_export.coverage.attempts import Attempt
-from playbooks.mailbox_export.coverage.covering import Coverage
+from playbooks.mailbox_export.coverage.covering import Coverage, unresolved_words
 from playbooks.mailbox_export.readings import Reading
 from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Finding
@@ -42,19 +42,20 @@ def _finding(coverage: Coverage, scene: Scene) -> Finding:
         command=anchor.event.target_process_command_line,
         covered_by=proof_words(proof) if proof is not None else "",
         met=best.met if best is not None else (),
-        missing=tuple(_missing(coverage)),
+        missing=tuple(_missing(coverage, scene)),
         decoded=anchor.reading.line.decoded,
     )
 
 
-def _missing(coverage: Coverage) -> Iterator[str]:
+def _missing(coverage: Coverage, scene: Scene) -> Iterator[str]:
     if coverage.proof is not None:
         return
     for attempt in coverage.closest:
         yield from (f"{attempt.scenario}: {check.missing}" for check in attempt.missing)
         yield from (f"{attempt.scenario}: not checked: {unread.cause}" for unread in attempt.unchecked)
     if not coverage.closest:
-        yield "no registered job and no eDiscovery case is selected, and it is not the runner's own mailbox"
+        own = unresolved_words(coverage.anchor, scene) or "it is not the runner's own mailbox"
+        yield f"no registered job and no eDiscovery case is selected, and {own}"
 
 
 def _shows_nothing(reading: Reading) -> bool:

@@ -19,8 +19,14 @@ _COMMAND = (
     "{window}."
 )
 _ACCOUNT = (
-    "Check the account {runners}: SigninLogs and AuditLogs (UserPrincipalName, IPAddress, ResultType), seven "
-    "days before {first}; reset the password and revoke sessions if the export was not theirs."
+    "Check the account {people}: SigninLogs (UserPrincipalName, IPAddress, ResultType) and AuditLogs "
+    "(InitiatedBy, TargetResources), seven days before {first}; reset the password and revoke sessions if "
+    "the export was not theirs."
+)
+_MANAGED = (
+    "Find who used {managed}, which no person signs in as: SecurityEvent 4624 (TargetUserName, LogonType, "
+    "IpAddress) on {hosts}, {window}, and for a managed service account who may use it "
+    "(PrincipalsAllowedToRetrieveManagedPassword)."
 )
 _PARENT = (
     "Follow the parent: process events on {hosts} (ActingProcessName, ActingProcessId), {window}; for w3wp "
@@ -82,6 +88,8 @@ _STEPS = {
     "source_unavailable": _SOURCE,
     "logs_incomplete": _LOGS,
 }
+_OF_ANY_ACCOUNT = frozenset({"runner_unknown", "service_account_unregistered"})
+"""What may be said of a person's account and of a managed one."""
 
 
 def next_steps(scene: Scene, verdict: Verdict) -> tuple[str, ...]:
@@ -89,10 +97,23 @@ def next_steps(scene: Scene, verdict: Verdict) -> tuple[str, ...]:
     if isinstance(verdict, Close):
         return ()
     codes = sorted({reason.code for reason in _open(verdict.reasons)}, key=ORDER.index)
-    wanted = dict.fromkeys(_STEPS[code] for code in codes)
+    people, managed = _runners(scene, managed=False), _runners(scene, managed=True)
+    steps = (_steps_for(code, people=people, managed=managed) for code in codes)
+    wanted = dict.fromkeys(step for several in steps for step in several)
     if any(reason.stance is Stance.AGAINST for reason in verdict.reasons):
         wanted |= dict.fromkeys((_COMMAND, _WHO))
-    return tuple(step.format_map(_words(scene)) for step in wanted)
+    words = _words(scene) | {"people": _named(people), "managed": _named(managed)}
+    return tuple(step.format_map(words) for step in wanted)
+
+
+def _steps_for(code: str, *, people: tuple[str, ...], managed: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps for a reason. Nobody signs in as a managed account: what to look at is where it was used."""
+    step = _STEPS[code]
+    if step != _ACCOUNT or not managed:
+        return (step,)
+    if not people:
+        return (_MANAGED,)
+    return (_ACCOUNT, _MANAGED) if code in _OF_ANY_ACCOUNT else (_ACCOUNT,)
 
 
 def _open(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
@@ -101,11 +122,21 @@ def _open(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
 
 def _words(scene: Scene) -> dict[str, str]:
     """The names and times that steps speak of; words where the evidence has none."""
-    runners = sorted({scene.identity(reading).runner.shown for reading in scene.relevant} - {""})
     first = f"{scene.window.first:%Y-%m-%d %H:%M} UTC" if scene.window is not None else "the alert"
     return {
         "hosts": ", ".join(scene.evidence.hosts) or "the host of the alert",
-        "runners": ", ".join(runners[:5]) or "the account of the alert",
+        "runners": _named(_runners(scene)),
         "window": when(scene) or "the time of the alert",
         "first": first,
     }
+
+
+def _runners(scene: Scene, *, managed: bool | None = None) -> tuple[str, ...]:
+    """The accounts that events name; of one kind only, where that is asked."""
+    identities = map(scene.identity, scene.relevant)
+    wanted = (one for one in identities if managed is None or one.is_managed is managed)
+    return tuple(sorted({identity.runner.shown for identity in wanted} - {""}))
+
+
+def _named(runners: tuple[str, ...]) -> str:
+    return ", ".join(runners[:5]) or "the account of the alert"

@@ -206,6 +206,18 @@ async def test_nothing_closes_where_an_account_was_not_looked_up(dropped: int) -
     assert isinstance(PLAYBOOK.decide(replace(evidence, accounts=kept)).verdict, Escalate)
 
 
+async def test_an_account_that_is_not_one_user_is_told_once() -> None:
+    """Groups, roles and risk hang on the account; what keeps them unread is the same cause."""
+    evidence = await gathered(performed(APPROVED_ROLE)[0])
+    several = Unavailable("directory", "ambiguous account: 2 users of that name", lasting=True)
+    first, *others = evidence.accounts
+    accounts = (replace(first, by_sid=several, by_name=several), *others)
+    verdict = PLAYBOOK.decide(replace(evidence, accounts=accounts)).verdict
+    unread = [reason.text for reason in verdict.reasons if several.cause in reason.text]
+
+    assert [f"Not checked: account {first.runner.shown}: {several.cause}"] == unread
+
+
 async def test_a_register_that_is_missing_is_not_checked() -> None:
     """No watchlist is no approval, and no reason to look for a wrong change."""
     tenant = deepcopy(TENANT)
