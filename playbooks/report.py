@@ -1,86 +1,24 @@
 """Verdict to comment: HTML that Sentinel shows, escaped, bounded, and inert whatever text it carries.
 
 Sentinel comments hold at most 30,000 characters and are shown as HTML, in some places as Markdown too;
-a task description holds 3,000. Every outside character that either would read as markup becomes a
-numeric entity, invisible or direction-changing characters are named, and letters that pass for others have
-their name beside them, so text stays text and no name looks like another.
+a task description holds 3,000. Outside text is made inert before it stands in one (`playbooks.inert_text`).
 """
 
 import json
 import operator
-import re
-import unicodedata
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from playbooks.inert_text import inert
 from playbooks.model import Close, Fact, Finding, Judgement, Reason, Stance
 
 COMMENT_LIMIT = 29_900
 """Below the services' 30,000 by what a client may add, e.g. a mark to find a comment of ours by."""
 TASK_LIMIT = 3_000
 RECORD_MARK = "triage-record:"
-
-_MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
-_ESCAPES = tuple(f"&#{place};" if chr(place) in _MARKUP else chr(place) for place in range(128))
-"""Of every ASCII character: in a table with gaps each letter that is not there costs an exception."""
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_WORD = re.compile(r"\w+")
-_LATIN = re.compile(r"[A-Za-z]")
-_ALPHABETS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "GEORGIAN")
-
-
-def inert(text: object) -> Markup:
-    """Any outside text as HTML that shows it as typed and does nothing else; what is inert stays as it is."""
-    if isinstance(text, Markup):
-        return text
-    written = str(text)
-    if written.isascii() and written.isprintable():
-        return Markup(written.translate(_ESCAPES))  # noqa: S704 - each character is escaped here
-    odd = frozenset[int]() if written.isascii() else _lookalikes(written)
-    parts = (
-        _inert_character(one) + (_named(one) if place in odd else "") for place, one in enumerate(written)
-    )
-    return Markup("".join(parts))  # noqa: S704 - each character is escaped here
-
-
-def _lookalikes(text: str) -> frozenset[int]:
-    """Places of letters that pass for ASCII: of another alphabet in a Latin word, or a form of the letter."""
-    return frozenset(
-        word.start() + place
-        for word in _WORD.finditer(text)
-        if not word[0].isascii()
-        for place in _odd_places(word[0], is_latin=_LATIN.search(word[0]) is not None)
-    )
-
-
-def _odd_places(word: str, *, is_latin: bool) -> list[int]:
-    return [
-        place
-        for place, letter in enumerate(word)
-        if not letter.isascii()
-        and (
-            unicodedata.normalize("NFKC", letter).isascii()
-            or (is_latin and unicodedata.name(letter, "").startswith(_ALPHABETS))
-        )
-    ]
-
-
-def _named(character: str) -> str:
-    return f"&#91;U&#43;{ord(character):04X}&#93;"
-
-
-def _inert_character(character: str) -> str:
-    if character in _MARKUP:
-        return f"&#{ord(character)};"
-    if character == " " or (character.isascii() and character.isprintable()):
-        return character
-    if unicodedata.category(character) in _INVISIBLE or character.isspace():
-        return _named(character)
-    return character
-
 
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert)
 

@@ -47,7 +47,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "playbooks.model": ("playbooks.model",),
     "playbooks.errors": CORE,
     "playbooks.ports": CORE,
-    "playbooks.report": CORE,
+    "playbooks.inert_text": (),
+    "playbooks.report": (*CORE, "playbooks.inert_text"),
     "playbooks.objections": CORE,
     "playbooks.plan": (*CORE, "playbooks.report"),
     "playbooks.incident_reads": (*CORE, "playbooks.ports", "playbooks.plan"),
@@ -95,6 +96,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }
 PURE = (
     "playbooks.model",
+    "playbooks.inert_text",
     "playbooks.report",
     "playbooks.plan",
     "playbooks.objections",

@@ -11,8 +11,9 @@ from desk import CLOSE, ESCALATE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from playbooks.inert_text import inert
 from playbooks.model import Briefing, Escalate, Fact, Finding, Judgement, Query, Reason
-from playbooks.report import COMMENT_LIMIT, RECORD_MARK, Heading, inert, render_comment, render_steps
+from playbooks.report import COMMENT_LIMIT, RECORD_MARK, Heading, render_comment, render_steps
 
 HOSTILE = [
     "<img src=x onerror=1>",

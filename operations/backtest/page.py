@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from playbooks.report import inert
+from playbooks.inert_text import inert
 
 _FOLDER = Path(__file__).parent
 
