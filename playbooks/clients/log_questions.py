@@ -50,7 +50,8 @@ _Im_ProcessCreate
 _LATEST_ALERTS = """
 SecurityAlert
 | where TimeGenerated >= $start and TimeGenerated < $stop
-| summarize arg_max(TimeGenerated, *) by SystemAlertId"""
+| summarize arg_max(TimeGenerated, AlertName, ProductName, AlertType, ExtendedProperties, Entities)
+    by SystemAlertId"""
 _ALERT_COLUMNS = f"""
 | project TimeGenerated, SystemAlertId, AlertName, ProductName, AlertType, ExtendedProperties, Entities
 | take {MOST_ROWS + 1}"""
@@ -59,12 +60,12 @@ ALL_ALERTS = _LATEST_ALERTS + _ALERT_COLUMNS
 CLOSES = """
 SecurityIncident
 | where TimeGenerated >= $moment and TimeGenerated < $stop
-| summarize arg_max(TimeGenerated, *) by IncidentName
+| summarize arg_max(TimeGenerated, Status, ClosedTime, Labels) by IncidentName
 | where Status == "Closed" and ClosedTime >= $moment and tostring(Labels) contains $label
 | summarize Closes = count()"""
 INCIDENT_OF_ALERT = """
 SecurityIncident
-| summarize arg_max(TimeGenerated, *) by IncidentName
+| summarize arg_max(TimeGenerated, AlertIds, Status, CreatedTime) by IncidentName
 | where tostring(AlertIds) contains $alert
 | project IncidentName, Status, CreatedTime
 | take 100"""
