@@ -4,13 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watches where the services' API documents are on this machine."""
+    """No example is timed, since a slow machine is no mistake; watches where the API documents are here."""
+    settings.register_profile(
+        "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
     if CONTRACTS.is_dir():
         from contracts.watch import ContractWatch  # noqa: PLC0415 - it imports what many tests do without
 
