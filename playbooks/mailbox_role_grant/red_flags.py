@@ -23,7 +23,7 @@ from playbooks.model import (
 from playbooks.moments import clock, is_business_time
 from playbooks.who.account_state import account_risk, account_state
 from playbooks.who.accounts import RunnerKind, actor_of, has_identity_conflict, runner_of
-from playbooks.who.hosts import alerts_elsewhere, host_of
+from playbooks.who.hosts import alerts_elsewhere, foreign_alerts, further_alerts, host_of
 from playbooks.who.identities import Identity, is_member, is_service_account
 from playbooks.who.parents import is_scheduler, is_suspicious, is_unknown, parent_shown
 from playbooks.who.scope import NO_HOST
@@ -232,18 +232,12 @@ def _reach(scene: Scene) -> Iterator[Reason]:
 
 def _other_alerts(scene: Scene) -> Iterator[Reason]:
     evidence, rules = scene.evidence, scene.policy.rule_ids
-    inside = evidence.incident.alerts
-    for alert in inside.value if isinstance(inside, Found) else ():
-        if not alert.rule_ids & rules:
-            text = f"The incident holds an alert outside this triage: {alert.name} ({alert.product})"
-            yield Reason("other_alerts", text, "incident")
-    own = set(evidence.incident.alert_ids)
-    for logged in evidence.alerts.value if isinstance(evidence.alerts, Found) else ():
-        if fold(logged.system_alert_id) not in own and not logged.rule_ids & rules:
-            text = (
-                f"Alert on the host or an account at {clock(logged.time)}: {logged.name} ({logged.product})"
-            )
-            yield Reason("other_alerts", text, "alerts")
+    for alert in foreign_alerts(evidence.incident, rules):
+        text = f"The incident holds an alert outside this triage: {alert.name} ({alert.product})"
+        yield Reason("other_alerts", text, "incident")
+    for logged in further_alerts(evidence.incident, evidence.alerts, rules):
+        text = f"Alert on the host or an account at {clock(logged.time)}: {logged.name} ({logged.product})"
+        yield Reason("other_alerts", text, "alerts")
 
 
 def _unseen_accounts(scene: Scene) -> Iterator[tuple[str, Unavailable]]:

@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterable, Iterator
 
 from playbooks.folding import fold
-from playbooks.model import Found, Host, Incident, LoggedAlert, Lookup, Policy, ProcessEvent, Unavailable
+from playbooks.model import (
+    Alert,
+    Found,
+    Host,
+    Incident,
+    LoggedAlert,
+    Lookup,
+    Policy,
+    ProcessEvent,
+    Unavailable,
+)
 
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
@@ -73,3 +83,18 @@ def alerts_elsewhere(
         if alert.rule_ids & rule_ids and fold(alert.system_alert_id) not in there:
             cause = "the log does not show it on a host that was judged"
             yield f"host of the alert {alert.system_alert_id}", Unavailable("alerts", cause)
+
+
+def foreign_alerts(incident: Incident, rule_ids: frozenset[str]) -> Iterator[Alert]:
+    """Alerts in the incident that none of these rules raised."""
+    inside = incident.alerts.value if isinstance(incident.alerts, Found) else ()
+    return (alert for alert in inside if not alert.rule_ids & rule_ids)
+
+
+def further_alerts(
+    incident: Incident, logged: Lookup[tuple[LoggedAlert, ...]], rule_ids: frozenset[str]
+) -> Iterator[LoggedAlert]:
+    """Logged alerts that are not in the incident and that none of these rules raised."""
+    own = set(incident.alert_ids)
+    found = logged.value if isinstance(logged, Found) else ()
+    return (one for one in found if fold(one.system_alert_id) not in own and not one.rule_ids & rule_ids)

@@ -11,7 +11,7 @@ from playbooks.mailbox_export.scene import Scene
 from playbooks.model import Absent, Account, Found, Lookup, Reason, Stance, Unavailable
 from playbooks.moments import clock
 from playbooks.who.accounts import actor_of
-from playbooks.who.hosts import alerts_elsewhere
+from playbooks.who.hosts import alerts_elsewhere, foreign_alerts, further_alerts
 from playbooks.who.scope import NO_HOST
 
 
@@ -105,16 +105,12 @@ def _logs(scene: Scene) -> Iterator[Reason]:
 
 def _other_alerts(scene: Scene) -> Iterator[Reason]:
     evidence, rules = scene.evidence, scene.policy.rule_ids
-    inside = evidence.incident.alerts
-    for alert in inside.value if isinstance(inside, Found) else ():
-        if not alert.rule_ids & rules:
-            text = f"The incident holds an alert outside this triage: {alert.name} ({alert.product})"
-            yield Reason("other_alerts", text, "incident")
-    own = set(evidence.incident.alert_ids)
-    for logged in evidence.alerts.value if isinstance(evidence.alerts, Found) else ():
-        if fold(logged.system_alert_id) not in own and not logged.rule_ids & rules:
-            text = f"Alert on the host or a runner at {clock(logged.time)}: {logged.name} ({logged.product})"
-            yield Reason("other_alerts", text, "alerts")
+    for alert in foreign_alerts(evidence.incident, rules):
+        text = f"The incident holds an alert outside this triage: {alert.name} ({alert.product})"
+        yield Reason("other_alerts", text, "incident")
+    for logged in further_alerts(evidence.incident, evidence.alerts, rules):
+        text = f"Alert on the host or a runner at {clock(logged.time)}: {logged.name} ({logged.product})"
+        yield Reason("other_alerts", text, "alerts")
 
 
 def _registers(coverages: tuple[Coverage, ...]) -> Iterator[Reason]:
