@@ -1,13 +1,12 @@
 """Shared by all tests: where the repository is, and that exchanges with the local services are watched."""
 
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from outside import CONTRACTS
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

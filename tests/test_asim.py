@@ -1,12 +1,10 @@
 """The schema check: it takes good rows, and every kind of mistake turns it red."""
 
-import os
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from outside import CONTRACTS
 
 from playbooks.scenarios import Source
 from playbooks.scenarios.programs import POWERSHELL, TASK_SCHEDULER
@@ -15,7 +13,6 @@ from simulator.activity.rows import ProcessStart, Row, Running, native_row, runn
 from simulator.company.accounts import SYSTEM, Account, AccountKind
 from simulator.organisation import organise
 
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 MACHINE = organise(1).machines[0]
 JOB = Account(sam="svc-job", sid="S-1-5-21-1-2-3-1105", kind=AccountKind.SERVICE)
 PERSON = Account(sam="exa-a.berger", sid="S-1-5-21-1-2-3-1106")
@@ -124,7 +121,7 @@ def test_the_field_list_is_the_published_one() -> None:
     """Columns, mandatory fields and value lists equal those of the schema files, where these are at hand."""
     path = CONTRACTS / "asim-process-event-tables.yaml"
     if not path.is_file():
-        pytest.skip(f"the schema files are not in {CONTRACTS} (set TRIAGE_CONTRACTS)")
+        pytest.skip(f"the schema files are not in {CONTRACTS} (set API_CONTRACTS)")
     schema = yaml.safe_load(path.read_text(encoding="utf-8"))
     columns = {column["name"]: column["type"] for column in schema["native_table"]["columns"]}
     kinds = {"datetime": asim.TIMES, "string": asim.STRINGS, "bool": asim.TRUTHS}

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from client_world import MINUTE, NOON, RULE, World, alert, new_world
 from jsonschema import Draft202012Validator
+from outside import CONTRACTS
 
 from playbooks.clients import Patience, attempt
 from playbooks.clients.answers import Call
@@ -43,7 +43,6 @@ from playbooks.model import (
 from simulator.workspace import FaultKind
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 INCIDENT = "*/incidents/????????-????-????-????-????????????"
 COMMENT = UUID("c0000000-0000-4000-8000-000000000001")
 OWNER = {

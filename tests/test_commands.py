@@ -2,11 +2,11 @@
 
 import base64
 import json
-import os
 from pathlib import Path
 
 import costly
 import pytest
+from outside import CASES
 
 from playbooks.command_line.command_values import (
     CommandFlag,
@@ -19,7 +19,6 @@ from playbooks.command_line.command_values import (
 from playbooks.command_line.commands import LONGEST, read_command_line
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = Path(os.environ.get("TRIAGE_CASES", ROOT.parent / "shared" / "cases" / "cases.jsonl"))
 
 POWERSHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 BIN = r"C:\Program Files\Microsoft\Exchange Server\V15\bin"
@@ -781,7 +780,7 @@ def test_the_longest_text_of_anything_is_read_to_its_end(text: str) -> None:
 def test_every_closable_case_is_read_fully_and_without_a_flag() -> None:
     """Of the labelled cases those that may close: literal exports and removals, and nothing raised."""
     if not CASES.exists():
-        pytest.skip(f"there are no labelled cases at {CASES} (set TRIAGE_CASES)")
+        pytest.skip(f"there are no labelled cases at {CASES} (set LABELLED_CASES)")
     cases = [json.loads(text) for text in CASES.read_text(encoding="utf-8").splitlines()]
     for case in (case for case in cases if case["expected"] == "close"):
         lines = [

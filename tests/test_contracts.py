@@ -2,11 +2,9 @@
 
 import json
 import logging
-import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,17 +13,15 @@ import pytest
 from client_world import World, new_world
 from contracts.judging import BARE, DOCUMENTS, Judge
 from contracts.watch import ContractWatch
+from outside import CONTRACTS
 
 from simulator.workspace import FaultKind
 from simulator.workspace.exchanges import Exchange
 from simulator.workspace.model import INSIGHTS_ID
 from simulator.workspace.wire import Answer, WireRequest
 
-CONTRACTS = Path(
-    os.environ.get("TRIAGE_CONTRACTS", Path(__file__).resolve().parent.parent.parent / "shared" / "contracts")
-)
 pytestmark = pytest.mark.skipif(
-    not CONTRACTS.is_dir(), reason="the API documents are not on this machine; name them in TRIAGE_CONTRACTS"
+    not CONTRACTS.is_dir(), reason="the API documents are not on this machine; name them in API_CONTRACTS"
 )
 
 GUID = "00000000-1111-4111-8111-111111111111"

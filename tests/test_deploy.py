@@ -1,7 +1,6 @@
 """Templates without dangling references, settings that the app knows, content that the services take."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from outside import CONTRACTS
 
 from playbooks import discover, load
 from playbooks.intake import read_request
@@ -25,7 +25,6 @@ from playbooks.ports import Register, RegisterRow
 from playbooks.settings import PREFIX, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 DEPLOY = ROOT / "deploy"
 SOLUTIONS = {name: folder / "sentinel" for name, folder in discover().items()}
 """The Sentinel solution of each playbook."""

@@ -1,7 +1,6 @@
 """The local workspace's tables and its KQL."""
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outside import CONTRACTS
 
 from simulator.eventstore import EventStore, QueryError, RowRefused
 from simulator.eventstore.binding import bind, unbound
@@ -21,7 +21,6 @@ from simulator.eventstore.tables import ALERTS, PROCESS_EVENTS, TABLES
 from simulator.eventstore.translation import COLUMN_NAMES, SCHEMA
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 TABLE_FILE = CONTRACTS / "asim-process-event-tables.yaml"
 NINE = datetime(2024, 11, 18, 21, tzinfo=UTC)
 
@@ -64,7 +63,7 @@ def lines(store: EventStore, kql: str) -> list[object]:
 def test_native_columns_are_those_of_the_service() -> None:
     """The table has the columns and types of the contract, and the columns the service adds."""
     if not TABLE_FILE.exists():
-        pytest.skip(f"no table description at {CONTRACTS}; name its folder in TRIAGE_CONTRACTS")
+        pytest.skip(f"no table description at {CONTRACTS}; name its folder in API_CONTRACTS")
     native = yaml.safe_load(TABLE_FILE.read_text())["native_table"]
     wanted = {column["name"]: column["type"] for column in native["columns"]}
     wanted |= dict.fromkeys(native["standard_columns_added_by_the_service"], "string")

@@ -20,6 +20,7 @@ import pytest
 from contracts.judging import BARE
 from hypothesis import given
 from hypothesis import strategies as st
+from outside import CONTRACTS
 from typer.testing import CliRunner
 
 from simulator.asim import TIMES
@@ -52,7 +53,6 @@ from simulator.workspace.model import CUSTOMER_ID, TOKEN, WORKSPACE_ID
 pytest.importorskip("azure.monitor.ingestion", reason="azure-monitor-ingestion is not installed")
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
 RULE = "dcr-0123456789abcdef0123456789abcdef"
 STREAM = "Microsoft-ASimProcessEventLogs"
 FAST = Pace(calls_per_second=1000, most_rows=50, backoff=0.01, settle_seconds=0.3, look_seconds=0.05)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import random
 import re
 import shutil
@@ -16,6 +15,7 @@ import yaml
 from fakes import fake_event, fake_policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outside import CASES, CONTRACTS
 from worlds import TENANT
 
 from playbooks.mailbox_export.readings import is_relevant, read_event
@@ -27,7 +27,6 @@ from simulator.rules import HitAccount, Rule, RuleHit, RuleRefused, load_rule, r
 
 CORRELATED_RULE, SEED_RULE = RULE_FILES["correlated"].path, RULE_FILES["seed"].path
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts")).parent
 TOOLS = ROOT / "tools"
 
 # The values of AttackTactic, SecurityInsights 2025-09-01.
@@ -127,7 +126,7 @@ def correlated(store: EventStore, correlated_rule: Rule) -> Sees:
 
 def test_the_seed_rule_is_the_published_text() -> None:
     """The hunting query's file is its authors' file, byte for byte."""
-    published = SHARED / "rules" / "hunting-query.yaml"
+    published = CONTRACTS.parent / "rules" / "hunting-query.yaml"
     if not published.exists():
         pytest.skip(f"the published text is not at {published}")
 
@@ -657,11 +656,10 @@ def test_events_outside_the_run_do_not_count(store: EventStore, correlated_rule:
 
 def test_the_labelled_attacks_are_all_seen(store: EventStore, correlated_rule: Rule) -> None:
     """Every attack of the labelled cases makes a hit of the correlated rule."""
-    cases = SHARED / "cases" / "cases.jsonl"
-    if not cases.exists():
-        pytest.skip(f"there are no labelled cases at {cases}")
+    if not CASES.exists():
+        pytest.skip(f"there are no labelled cases at {CASES}")
     attacks = [
-        json.loads(text) for text in cases.read_text(encoding="utf-8").splitlines() if '"attack"' in text
+        json.loads(text) for text in CASES.read_text(encoding="utf-8").splitlines() if '"attack"' in text
     ]
     missed = [case["id"] for case in attacks[::4] if not _hits(store, correlated_rule, case["events"])]
 

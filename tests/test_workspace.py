@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ import aiohttp
 import pytest
 from contracts.judging import BARE
 from jsonschema import Draft202012Validator
+from outside import CONTRACTS
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -24,8 +24,6 @@ from simulator.workspace.odata import parse_filter
 from simulator.workspace.odata_matching import matcher
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTRACTS = Path(os.environ.get("TRIAGE_CONTRACTS", ROOT.parent / "shared" / "contracts"))
-
 NOW = datetime(2024, 11, 18, 22, 0, tzinfo=UTC)
 RULE = "4500a2ff-455b-4ee7-a21d-5ac5c7c9ea87"
 ANN, BOB, LEA = (f"0000000{n}-1111-4111-8111-111111111111" for n in (1, 2, 3))
@@ -1328,7 +1326,7 @@ def contract(file: str) -> dict[str, Any]:
     """One of the services' API documents. Skips where the folder is absent."""
     path = CONTRACTS / file
     if not path.is_file():
-        pytest.skip(f"no API documents at {CONTRACTS}; name their folder in TRIAGE_CONTRACTS")
+        pytest.skip(f"no API documents at {CONTRACTS}; name their folder in API_CONTRACTS")
     document: dict[str, Any] = json.loads(path.read_text())
     return document
 
