@@ -176,7 +176,9 @@ def _people(trace: Trace, schedule: Schedule) -> None:
 def _ours(trace: Trace, old: Frame, new: Frame, schedule: Schedule) -> None:
     """One change of ours."""
     closes = new.status is Status.CLOSED and old.status is not Status.CLOSED
-    if new.severity.rank < old.severity.rank:
+    # What somebody set in the portal's unguarded moment our write cannot have seen.
+    unseen = trace.unguarded and old.by != "us"
+    if new.severity.rank < old.severity.rank and not unseen:
         trace.broke("I17", f"severity from {old.severity} to {new.severity}")
     if new.classification not in ("", "BenignPositive") and new.classification != old.classification:
         trace.broke("I17", f"classified as {new.classification}")
