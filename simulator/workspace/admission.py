@@ -1,6 +1,7 @@
 """Who may call: the bearer token that every service but the token endpoint asks for."""
 
 import hmac
+from functools import lru_cache
 
 from simulator.workspace.model import TENANT_ID, TOKEN
 from simulator.workspace.wire import Refusal, WireRequest
@@ -10,7 +11,12 @@ AUTHORITY = f"https://login.microsoftonline.com/{TENANT_ID}"
 
 def has_token(request: WireRequest) -> bool:
     """Whether the request carries the workspace's token."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return _opens(request.headers.get("authorization", ""))
+
+
+@lru_cache(maxsize=64)
+def _opens(authorization: str) -> bool:
+    scheme, _, token = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), TOKEN.encode())
 
 

@@ -15,7 +15,16 @@ from simulator.workspace.paging import cut_page
 from simulator.workspace.records import IncidentRecord
 from simulator.workspace.resources import alert_resource, incident_resource
 from simulator.workspace.watchlists import Watchlists
-from simulator.workspace.wire import Answer, Endpoint, Json, Refusal, Routes, WireRequest, whole_number
+from simulator.workspace.wire import (
+    Answer,
+    Endpoint,
+    Json,
+    Refusal,
+    Routes,
+    WireRequest,
+    WrittenList,
+    whole_number,
+)
 
 API_VERSION = "2025-09-01"
 ROOT = (
@@ -197,18 +206,20 @@ class Arm:
         return self._page(request, items, self._watchlist_page_size)
 
     async def _item(self, request: WireRequest) -> Answer:
-        items = self._watchlists().items(request.params["alias"]) or []
-        return _part({item["name"]: item for item in items}, request.params["item"], "Watchlist item")
+        items = self._watchlists().items(request.params["alias"])
+        return _part({item["name"]: item for item in items or ()}, request.params["item"], "Watchlist item")
 
     def _record(self, request: WireRequest) -> IncidentRecord:
         return self._incidents().find(request.params["incident"])
 
     def _page(self, request: WireRequest, items: list[Json], size: int) -> Answer:
         page = cut_page(items, request.query, size=size, option="$skipToken")
-        link = (
-            {} if page.next_query is None else {"nextLink": f"{self._link()}{request.path}?{page.next_query}"}
-        )
-        return Answer(status=200, body={"value": page.items, **link})
+        body: Json = {"value": page.items}
+        if page.next_query is not None:
+            body["nextLink"] = f"{self._link()}{request.path}?{page.next_query}"
+        elif isinstance(items, WrittenList) and len(page.items) == len(items):
+            return Answer(status=200, body=body, written=items.whole)
+        return Answer(status=200, body=body)
 
 
 def _check_version(query: Mapping[str, str], expected: str) -> None:

@@ -4,35 +4,45 @@
 Microsoft Graph v1.0 itself would derive is derived here.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
 from uuid import NAMESPACE_URL, uuid5
 
+from simulator.workspace.items import Items
 from simulator.workspace.wire import Json
 
 _EDGES = frozenset({"members", "eligibleMembers"})
 
 
+@lru_cache(maxsize=4096)
 def stable_id(*parts: str) -> str:
     """A GUID that depends on the parts alone."""
     return str(uuid5(NAMESPACE_URL, "\n".join(parts)))
 
 
 class Directory:
-    """Look-ups over one tenant file. Items are Graph resources without their membership edges."""
+    """Look-ups over one tenant file. Items are Graph resources without their membership edges.
+
+    Nothing in it changes once it is made.
+    """
+
+    parts: ClassVar = ("users", "devices", "directoryRoles", "groups", "riskyUsers")
+    """Members of a tenant document that it is made of."""
 
     def __init__(self, tenant: Mapping[str, Any]) -> None:
-        self.users = [dict(user) for user in tenant.get("users") or ()]
-        self.devices = [_device(device) for device in tenant.get("devices") or ()]
+        self.users = Items(dict(user) for user in tenant.get("users") or ())
+        self.devices = Items(_device(device) for device in tenant.get("devices") or ())
         holders = _role_holders(tenant.get("directoryRoles") or ())
-        self.groups = [_group(group, holders) for group in tenant.get("groups") or ()]
+        self.groups = Items(_group(group, holders) for group in tenant.get("groups") or ())
         self.roles = [_role(role) for role in tenant.get("directoryRoles") or ()]
         self._by_key = _keys(self.users)
         self._groups_by_id = {group["id"].lower(): group for group in self.groups}
         self._group_edges = _edges(tenant.get("groups") or (), "id", "members")
         self._role_edges = _edges(tenant.get("directoryRoles") or (), "roleTemplateId", "members")
         self._eligible = _edges(tenant.get("directoryRoles") or (), "roleTemplateId", "eligibleMembers")
-        self.risky_users = [self._risk(risk) for risk in tenant.get("riskyUsers") or ()]
+        self.risky_users = Items(self._risk(risk) for risk in tenant.get("riskyUsers") or ())
+        self._listed: dict[str, Items] = {}
 
     def user(self, key: str) -> Json | None:
         """The user with that object id or user principal name."""
@@ -64,6 +74,12 @@ class Directory:
             principals |= {group["id"].lower() for group in self.groups_of(object_id, transitive=True)}
         held = {role for principal in principals for role in self._role_edges.get(principal, ())}
         return [role for role in self.roles if role["roleTemplateId"].lower() in held]
+
+    def listed(self, name: str, make: Callable[[], Iterator[Json]]) -> Items:
+        """The list of that name, which `make` makes of this directory when it is first asked for."""
+        if name not in self._listed:
+            self._listed[name] = Items(make())
+        return self._listed[name]
 
     def assignments(self, *, eligible: bool) -> list[tuple[str, Json]]:
         """Every (principal id, role) pair, active or eligible, exactly as assigned."""

@@ -195,7 +195,8 @@ def reshape(fault: Fault, answer: Answer, *, foreign: str) -> Answer:
             )
     if answer.body is None or answer.status >= 400:
         return answer
-    return replace(answer, body=_reshape_body(fault, json.loads(json.dumps(answer.body)), foreign))
+    body = _reshape_body(fault, json.loads(json.dumps(answer.body)), foreign)
+    return replace(answer, body=body, written=None)
 
 
 def _reshape_body(fault: Fault, body: Json, foreign: str) -> Json:

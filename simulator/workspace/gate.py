@@ -13,11 +13,11 @@ from simulator.workspace.wire import Answer, Delivery, Refusal, Service, WireReq
 type Edit = Callable[[], Awaitable[None] | None]
 
 _ROOTS = {
-    "/subscriptions/": "arm",
-    "/v1.0/": "graph",
-    "/v1/": "logs",
-    "/login/": "login",
-    "/identity/": "identity",
+    "subscriptions": "arm",
+    "v1.0": "graph",
+    "v1": "logs",
+    "login": "login",
+    "identity": "identity",
 }
 
 
@@ -67,9 +67,7 @@ class Gate:
                 await done
         if self.pause is not None and not inner:
             await self.pause()
-        name = next(
-            (service for root, service in _ROOTS.items() if request.path.lower().startswith(root)), ""
-        )
+        name = _service_name(request.path)
         service = self._services.get(name)
         template = service.routes.template(request) if service else request.path
         fault = self.faults.take(name, request.method, target=request.path, template=template, number=number)
@@ -108,13 +106,14 @@ class Gate:
         self.calls.append(call)
 
     async def _faulty(self, service: Service | None, request: WireRequest, fault: Fault | None) -> Answer:
+        if fault is None:
+            return await self._served(service, request)
         foreign = self._foreign(request.path)
-        if fault is not None and fault.kind in BEFORE_SERVICE:
+        if fault.kind in BEFORE_SERVICE:
             return answer_instead(fault, foreign=foreign)
-        if fault is not None and fault.kind is FaultKind.DELAY:
+        if fault.kind is FaultKind.DELAY:
             await asyncio.sleep(fault.seconds)
-        answer = await self._served(service, request)
-        return answer if fault is None else reshape(fault, answer, foreign=foreign)
+        return reshape(fault, await self._served(service, request), foreign=foreign)
 
     async def _served(self, service: Service | None, request: WireRequest) -> Answer:
         if service is None:
@@ -128,3 +127,9 @@ class Gate:
             return service.error(refusal)
         await self._flush()
         return answer
+
+
+def _service_name(path: str) -> str:
+    """The service that has the path by its first segment, which another has to follow; else nothing."""
+    root, slash, _ = path.removeprefix("/").partition("/")
+    return _ROOTS.get(root.lower(), "") if slash and path.startswith("/") else ""

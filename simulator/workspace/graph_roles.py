@@ -1,6 +1,8 @@
 """Microsoft Graph v1.0: directory role assignments (active and eligible), role definitions, risky users."""
 
-from simulator.workspace.directory import stable_id
+from collections.abc import Iterator
+
+from simulator.workspace.directory import Directory, stable_id
 from simulator.workspace.graph import GraphPart
 from simulator.workspace.listing import Listing, select
 from simulator.workspace.wire import Answer, Endpoint, Json, Refusal, WireRequest, words
@@ -76,19 +78,7 @@ class Roles(GraphPart):
 
     def _edges(self, kind: str, extra: Json, *, eligible: bool = False) -> list[Json]:
         directory = self.directory()
-        return [
-            {
-                "id": stable_id(kind, principal, role["roleTemplateId"]),
-                "principalId": principal,
-                "roleDefinitionId": role["roleTemplateId"],
-                "directoryScopeId": "/",
-                "appScopeId": None,
-                "roleDefinition": _definition(role),
-                "principal": directory.principal(principal),
-                **extra,
-            }
-            for principal, role in directory.assignments(eligible=eligible)
-        ]
+        return directory.listed(kind, lambda: _assigned(directory, kind, extra, eligible=eligible))
 
 
 class Risk(GraphPart):
@@ -109,6 +99,20 @@ class Risk(GraphPart):
         if risk is None:
             raise Refusal(404, "NotFound", f"No risky user has the id '{request.params['id'][:64]}'.")
         return Answer(status=200, body=select(risk, request.query, _RISKY))
+
+
+def _assigned(directory: Directory, kind: str, extra: Json, *, eligible: bool) -> Iterator[Json]:
+    for principal, role in directory.assignments(eligible=eligible):
+        yield {
+            "id": stable_id(kind, principal, role["roleTemplateId"]),
+            "principalId": principal,
+            "roleDefinitionId": role["roleTemplateId"],
+            "directoryScopeId": "/",
+            "appScopeId": None,
+            "roleDefinition": _definition(role),
+            "principal": directory.principal(principal),
+            **extra,
+        }
 
 
 def _definition(role: Json) -> Json:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.workspace.items import Items
 from simulator.workspace.odata import (
     Comparison,
     Filter,
@@ -66,15 +67,15 @@ def list_answer(request: WireRequest, items: Sequence[Json], listing: Listing, *
     query = request.query
     _check_options(query)
     size = whole_number(query.get("$top"), name="$top", default=listing.page, most=listing.most)
-    kept = list(_filtered(request, items, listing))
-    shown = [select(item, query, listing) for item in kept]
-    page = cut_page(shown, query, size=size, option="$skiptoken")
+    kept = _filtered(request, items, listing)
+    page = cut_page(kept, query, size=size, option="$skiptoken")
+    shown = [select(item, query, listing) for item in page.items]
     body: Json = {"@odata.context": f"{base}/v1.0/$metadata#{listing.type_name}"}
     if is_advanced(request):
         body["@odata.count"] = len(kept)
     if page.next_query is not None:
         body["@odata.nextLink"] = f"{base}{request.path}?{page.next_query}"
-    return Answer(status=200, body=body | {"value": page.items})
+    return Answer(status=200, body=body | {"value": shown})
 
 
 def is_advanced(request: WireRequest) -> bool:
@@ -98,7 +99,7 @@ def _filtered(request: WireRequest, items: Sequence[Json], listing: Listing) -> 
         return items
     condition = parse_filter(request.query["$filter"])
     _check_filter(condition, listing, advanced=advanced)
-    return list(filter(matcher(condition), items))
+    return items.meeting(condition) if isinstance(items, Items) else list(filter(matcher(condition), items))
 
 
 def _check_filter(condition: Filter, listing: Listing, *, advanced: bool) -> None:

@@ -19,6 +19,7 @@ from simulator.workspace.graph_batch import Batch
 from simulator.workspace.graph_incidents import SecurityIncidents
 from simulator.workspace.graph_roles import Risk, Roles
 from simulator.workspace.incidents import Incidents
+from simulator.workspace.kept import KeptParts
 from simulator.workspace.logs import MOST_ROWS, Logs
 from simulator.workspace.model import (
     ANALYST,
@@ -70,6 +71,8 @@ class LocalWorkspace:
         self.clock = clock
         self.faults = FaultBoard()
         self._store = store
+        self._directories = KeptParts(Directory, Directory.parts)
+        self._registers = KeptParts(Watchlists, Watchlists.parts)
         self._fill(tenant)
         self._gate = Gate(foreign=self._foreign, flush=self._flush, faults=self.faults)
         self._gate.serve([*self._services(page_sizes or {}), Login(), ManagedIdentity()])
@@ -77,8 +80,8 @@ class LocalWorkspace:
         self._server = Server(self._gate, control.answer, port=port, now=self._now, tls=tls)
 
     def _fill(self, tenant: Mapping[str, Any]) -> None:
-        self._directory = Directory(tenant)
-        self._watchlists = Watchlists(tenant)
+        self._directory = self._directories.of(tenant)
+        self._watchlists = self._registers.of(tenant)
         self._content: Content | None = None
         in_portal = (tenant.get("settings") or {}).get("incidents") == "graph"
         self._incidents = Incidents(self._now, in_portal=in_portal)
@@ -164,7 +167,11 @@ class LocalWorkspace:
         self._gate.before_call(number, edit)
 
     def reset(self, tenant: Mapping[str, Any]) -> None:
-        """Everything anew: tenant, incidents, calls, edits, faults, and an empty store."""
+        """Everything anew: tenant, incidents, calls, edits, faults, and an empty store.
+
+        Parts of a tenant document must not be edited in place: one that is the same object as before is
+        taken to be as it was.
+        """
         self._fill(tenant)
         self._gate.reset()
         self._store.clear()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from simulator.workspace.wire import Refusal, read_time
 
@@ -193,6 +194,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         place = match.end()
 
 
+@lru_cache(maxsize=512)
 def parse_filter(text: str) -> Filter:
     """The filter that `text` spells. Raises Refusal 400 for anything else."""
     return _Parser(text).whole()

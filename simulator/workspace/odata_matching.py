@@ -47,7 +47,7 @@ def _all_of(tests: list[Test]) -> Test:
 
 
 def _lambda(path: str, variable: str, meets: Test) -> Test:
-    value = _reader(path)
+    value = reader(path)
 
     def some(item: Any) -> bool:
         elements = value(item)
@@ -56,8 +56,8 @@ def _lambda(path: str, variable: str, meets: Test) -> Test:
     return some
 
 
-def _reader(path: str) -> Callable[[Any], Any]:
-    """What gives the value at a path, None where there is none."""
+def reader(path: str) -> Callable[[Any], Any]:
+    """What gives the value at a path, steps parted by `/`; None where there is none."""
     first, *rest = path.split("/")
     if not rest:
         return lambda item: item.get(first) if isinstance(item, dict) else None
@@ -72,14 +72,14 @@ def _reader(path: str) -> Callable[[Any], Any]:
 
 
 def _text_test(function: str, path: str, literal: str) -> Test:
-    value, part = _reader(path), literal.casefold()
+    value, part = reader(path), literal.casefold()
     tests = {"startswith": str.startswith, "endswith": str.endswith, "contains": str.__contains__}
     test = tests[function]
     return lambda item: isinstance(text := value(item), str) and test(text.casefold(), part)
 
 
 def _comparison(path: str, operator: str, literal: Literal) -> Test:
-    value = _reader(path)
+    value = reader(path)
     if isinstance(literal, str) and operator == "eq":
         folded = literal.casefold()
         return lambda item: isinstance(text := value(item), str) and text.casefold() == folded

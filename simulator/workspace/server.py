@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import partial
+from datetime import datetime
+from email.utils import formatdate
+from functools import lru_cache, partial
 from ssl import SSLContext
 
 from aiohttp import web
@@ -91,9 +91,15 @@ class Server:
         return web.Response()
 
     def _whole(self, answer: Answer) -> web.Response:
-        date = format_datetime(self._now().astimezone(UTC), usegmt=True)
+        date = _http_date(int(self._now().timestamp()))
         headers = {"Content-Type": "application/json; charset=utf-8", "Date": date, **answer.headers}
         return web.Response(status=answer.status, body=answer.content(), headers=headers)
+
+
+@lru_cache(maxsize=8)
+def _http_date(second: int) -> str:
+    """A second since 1970 as HTTP writes it."""
+    return formatdate(second, usegmt=True)
 
 
 def _reset(incoming: web.BaseRequest) -> None:

@@ -6,43 +6,51 @@ A row's `_updated` is the item's created and updated time; without it ValidFrom 
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.catalogues import search_keys
 from simulator.workspace.directory import stable_id
 from simulator.workspace.model import ANALYST, INSIGHTS_ID, TENANT_ID
-from simulator.workspace.wire import Json, read_time, wire_time
+from simulator.workspace.wire import Json, WrittenList, read_time, wire_time
 
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _SEARCH_KEYS = search_keys()
 _WRITER = {"objectId": ANALYST["objectId"], "email": ANALYST["email"], "name": ANALYST["name"]}
 
 
+class Watchlist:
+    """One watchlist: its resource, its items in the order of the file."""
+
+    def __init__(self, alias: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.resource = _watchlist(alias, rows)
+        self.items = WrittenList(_item(alias, place, row) for place, row in enumerate(rows))
+
+
 class Watchlists:
-    """Watchlists by alias, which compares without case."""
+    """Watchlists by alias, which compares without case. Nothing in them changes once they are made."""
+
+    parts: ClassVar = ("watchlists",)
+    """Members of a tenant document that they are made of."""
 
     def __init__(self, tenant: Mapping[str, Any]) -> None:
         listed = tenant.get("watchlists") or {}
-        self._rows = {alias: rows for alias, rows in listed.items() if rows is not None}
-        self._spelling = {alias.lower(): alias for alias in self._rows}
-        self._items = {
-            alias: [_item(alias, place, row) for place, row in enumerate(rows)]
-            for alias, rows in self._rows.items()
-        }
+        by_alias = {alias: Watchlist(alias, rows) for alias, rows in listed.items() if rows is not None}
+        self._by_alias = {alias.lower(): watchlist for alias, watchlist in by_alias.items()}
+        self._resources = WrittenList(watchlist.resource for watchlist in by_alias.values())
 
-    def all(self) -> list[Json]:
+    def all(self) -> WrittenList:
         """Every watchlist resource."""
-        return [_watchlist(alias, rows) for alias, rows in self._rows.items()]
+        return self._resources
 
     def one(self, alias: str) -> Json | None:
         """The watchlist resource, or None."""
-        spelt = self._spelling.get(alias.lower())
-        return None if spelt is None else _watchlist(spelt, self._rows[spelt])
+        watchlist = self._by_alias.get(alias.lower())
+        return None if watchlist is None else watchlist.resource
 
-    def items(self, alias: str) -> list[Json] | None:
+    def items(self, alias: str) -> WrittenList | None:
         """Its items in the order of the file; None where there is no such watchlist."""
-        spelt = self._spelling.get(alias.lower())
-        return None if spelt is None else self._items[spelt]
+        watchlist = self._by_alias.get(alias.lower())
+        return None if watchlist is None else watchlist.items
 
 
 def _changed(row: Mapping[str, Any]) -> str:

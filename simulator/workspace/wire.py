@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -64,6 +66,8 @@ class Answer:
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
+    written: bytes | None = None
+    """The body in bytes, where that is known already."""
     delivery: Delivery = Delivery.WHOLE
     seconds: float = 0.0
 
@@ -71,7 +75,18 @@ class Answer:
         """The bytes to send."""
         if self.raw is not None:
             return self.raw
-        return b"" if self.body is None else _ENCODED(self.body).encode()
+        if self.written is not None:
+            return self.written
+        return b"" if self.body is None else json_bytes(self.body)
+
+
+class WrittenList(list[Json]):
+    """Resources that do not change any more, so that answers with all of them are written once."""
+
+    @cached_property
+    def whole(self) -> bytes:
+        """The body of such an answer."""
+        return json_bytes({"value": self})
 
 
 class Refusal(Exception):
@@ -124,6 +139,8 @@ class Routes:
 
     def __init__(self) -> None:
         self._routes: dict[int, list[Route]] = {}
+        # The same few paths come again and again, and each is asked about twice a call.
+        self._fitting = lru_cache(maxsize=512)(self._matched)
 
     def add(self, method: str, template: str, endpoint: Endpoint) -> None:
         """Adds an operation; earlier templates win."""
@@ -135,6 +152,7 @@ class Routes:
         route = Route(method=method, template=template, pattern=compiled, endpoint=endpoint)
         # No parameter holds a slash, so a path fits templates with as many of them alone.
         self._routes.setdefault(template.count("/"), []).append(route)
+        self._fitting.cache_clear()
 
     def template(self, request: WireRequest) -> str:
         """The template that the request's path fits, or the path itself."""
@@ -143,9 +161,8 @@ class Routes:
     def find(self, request: WireRequest) -> tuple[Endpoint, WireRequest]:
         """The endpoint and the request with its decoded path parameters. Raises Refusal 404 or 405."""
         fitting = self._fitting(request.path)
-        for route, match in fitting:
+        for route, params in fitting:
             if route.method == request.method:
-                params = {name: unquote(value) for name, value in match.groupdict().items()}
                 return route.endpoint, replace(request, params=params)
         if fitting:
             raise Refusal(
@@ -155,9 +172,19 @@ class Routes:
             404, "NotFound", f"No operation of the local workspace has the path {request.path[:200]}."
         )
 
-    def _fitting(self, path: str) -> list[tuple[Route, re.Match[str]]]:
+    def _matched(self, path: str) -> list[tuple[Route, Mapping[str, str]]]:
+        """The routes that a path fits, with its decoded parameters."""
         found = ((route, route.pattern.fullmatch(path)) for route in self._routes.get(path.count("/"), ()))
-        return [(route, match) for route, match in found if match is not None]
+        return [
+            (route, {name: unquote(value) for name, value in match.groupdict().items()})
+            for route, match in found
+            if match is not None
+        ]
+
+
+def json_bytes(body: Json) -> bytes:
+    """A body as the services write it."""
+    return _ENCODED(body).encode()
 
 
 def words(text: str) -> list[str]:
@@ -165,9 +192,10 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-def parse_query(text: str) -> dict[str, str]:
+@lru_cache(maxsize=512)
+def parse_query(text: str) -> Mapping[str, str]:
     """A query string as a map, `+` read as a blank; the last of a repeated name counts."""
-    return dict(parse_qsl(text, keep_blank_values=True))
+    return MappingProxyType(dict(parse_qsl(text, keep_blank_values=True)))
 
 
 def wire_time(moment: datetime) -> str:
