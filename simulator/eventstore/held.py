@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from simulator.eventstore.tables import TABLES
 
-_ARROW_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+ARROW_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         "string": pa.string(),
         "dynamic": pa.string(),
@@ -39,6 +39,13 @@ class HeldRows:
         self._filled: dict[str, set[str]] = {table: set() for table in TABLES}
         self._columns: dict[tuple[str, str], pa.Array[Any]] = {}
         self._lists: dict[tuple[str, tuple[str, ...]], pa.Array[Any]] = {}
+        self._tables: dict[tuple[str, tuple[str, ...]], pa.Table] = {}
+        self._cleared = 0
+
+    @property
+    def cleared(self) -> int:
+        """How often all rows were dropped; until then a row keeps its place."""
+        return self._cleared
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
@@ -72,6 +79,18 @@ class HeldRows:
             self._filled[table].clear()
         self._columns.clear()
         self._lists.clear()
+        self._tables.clear()
+        self._cleared += 1
+
+    def as_table(self, table: str, columns: tuple[str, ...], *, start: int = 0) -> pa.Table:
+        """The table's rows of all logs from a place on, with these columns."""
+        if start:
+            rows = self._rows[table][start:]
+            return pa.table({column: self._cells(table, column, rows) for column in columns})
+        if (table, columns) not in self._tables:
+            whole = {column: self._column(table, column) for column in columns}
+            self._tables[table, columns] = pa.table(whole)
+        return self._tables[table, columns]
 
     def as_lists(self, table: str, columns: tuple[str, ...]) -> "pa.Array[Any]":
         """One value a log: the list of the table's rows in it, each a structure of these columns."""
@@ -90,20 +109,26 @@ class HeldRows:
 
     def _column(self, table: str, column: str) -> "pa.Array[Any]":
         """One column; a string that is not given is empty, since Kusto has no null strings."""
-        kind, rows = TABLES[table][column], self._rows[table]
+        rows = self._rows[table]
+        if column not in self._filled[table]:
+            return _blank(TABLES[table][column], len(rows))
+        if (table, column) not in self._columns:
+            self._columns[table, column] = self._cells(table, column, rows)
+        return self._columns[table, column]
+
+    def _cells(self, table: str, column: str, rows: Sequence[Cells]) -> "pa.Array[Any]":
+        kind = TABLES[table][column]
         if column not in self._filled[table]:
             return _blank(kind, len(rows))
-        if (table, column) not in self._columns:
-            cells = [row.get(column, _EMPTY.get(kind)) for row in rows]
-            self._columns[table, column] = pa.array(cells, type=_ARROW_TYPES[kind])
-        return self._columns[table, column]
+        return pa.array([row.get(column, _EMPTY.get(kind)) for row in rows], type=ARROW_TYPES[kind])
 
     def _forget(self, table: str) -> None:
         self._columns = {key: cells for key, cells in self._columns.items() if key[0] != table}
         self._lists = {key: rows for key, rows in self._lists.items() if key[0] != table}
+        self._tables = {key: rows for key, rows in self._tables.items() if key[0] != table}
 
 
 @lru_cache(maxsize=1024)
 def _blank(kind: str, rows: int) -> "pa.Array[Any]":
     """A column of so many empty cells."""
-    return pa.array([_EMPTY.get(kind)] * rows, type=_ARROW_TYPES[kind])
+    return pa.array([_EMPTY.get(kind)] * rows, type=ARROW_TYPES[kind])

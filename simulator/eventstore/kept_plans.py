@@ -20,46 +20,62 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 from duckdb.func import PythonUDFType
-from duckdb_kql.translate import CLOCK_SLOT
 
 from simulator.eventstore.held import HeldRows
+from simulator.eventstore.kept_rows import Answered, KeptRows, plain_columns
+from simulator.eventstore.plan_texts import literal, of_each_log, once_each, over
+from simulator.eventstore.row_wise import MOMENT
 from simulator.eventstore.tables import DUCKDB_TYPES, PARSED, PARSERS, PROCESS_EVENTS, TABLES
-from simulator.eventstore.translation import Translation
+from simulator.eventstore.translation import Parted, RowPlan, Translation
 
 _MOST_PLANS: Final = 256
 # A list after `in` becomes a join, and a join costs more than it saves where rows are few.
 _FEW_ROWS: Final = "SET disabled_optimizers = 'in_clause'"
 _ANY_ROWS: Final = "RESET disabled_optimizers"
-_PARAMETER: Final = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\$(?P<name>[A-Za-z_]\w*)""")
 _WORD: Final = re.compile(r"\w+")
 
 type Span = tuple[datetime, datetime]
-type Answered = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
-    """Which log is asked and how its times are limited, as SQL."""
+    """What is asked, and how its times are limited, as SQL."""
 
-    log: str
-    limit: str
+    name: str
+    limit: str = ""
 
 
-_OPEN: Final = _Asking(log="0", limit="")
-_WITHIN: Final = _Asking(log="0", limit=" WHERE TimeGenerated BETWEEN $span_start AND $span_end")
-_EACH: Final = _Asking(
-    log="_log.number", limit=" WHERE TimeGenerated BETWEEN _log.span_start AND _log.span_end"
+_OPEN: Final = _Asking(name="all rows")
+_WITHIN: Final = _Asking(
+    name="rows of a time", limit=" WHERE TimeGenerated BETWEEN $span_start AND $span_end"
 )
-_LOGS: Final = "SELECT unnest(asked_logs(0), recursive := true)"
+_NEWER: Final = _Asking(name="rows that came since")
+_EACH: Final = _Asking(
+    name="rows of each log", limit=" WHERE TimeGenerated BETWEEN _log.span_start AND _log.span_end"
+)
 _LOG_TYPE: Final = "STRUCT(number BIGINT, span_start TIMESTAMP, span_end TIMESTAMP)[]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """A prepared statement: its name, and for each of its parameters the name of the value it takes."""
+    """A prepared statement: its name, and for each of its parameters the name of the value it takes.
+
+    `parts` are rows that it stands on, by the name under which they are handed over.
+    """
 
     name: str
     parameters: Mapping[str, str]
+    parts: Mapping[str, KeptRows]
+
+
+class _Handed:
+    """Rows for DuckDB, taken anew each time a statement runs (Arrow's PyCapsule interface)."""
+
+    def __init__(self, rows: Callable[[], pa.Table]) -> None:
+        self._rows = rows
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._rows().__arrow_c_stream__(requested_schema)
 
 
 class KeptPlans:
@@ -68,8 +84,11 @@ class KeptPlans:
     def __init__(self, connection: duckdb.DuckDBPyConnection, rows: HeldRows) -> None:
         self._connection = connection
         self._rows = rows
-        self._plans: OrderedDict[tuple[str, _Asking], _Kept] = OrderedDict()
-        self._sources: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._plans: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
+        self._sources: dict[tuple[str, tuple[str, ...], bool], str] = {}
+        self._functions: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._start = 0
+        self._whole: set[str] = set()
         self._made = 0
         self._asked: pa.Array[Any] = _asked(())
         self._function("asked_logs", lambda _: self._asked, _LOG_TYPE)
@@ -79,11 +98,22 @@ class KeptPlans:
         self._plans.clear()
         self._connection.close()
 
-    def answer(self, plan: Translation, values: Mapping[str, object], *, within: bool) -> Answered:
-        """Description and rows. `within`: `values` have `span_start` and `span_end`. Raises duckdb.Error."""
-        kept = self._kept(plan, _WITHIN if within else _OPEN)
-        given = ", ".join(f"{own} := {literal(values[name])}" for own, name in kept.parameters.items())
-        return self._executed(f"EXECUTE {kept.name}({given})" if given else f"EXECUTE {kept.name}")
+    def answer(self, query: Parted, values: Mapping[str, object], *, within: bool) -> Answered:
+        """Description and rows. `within`: `values` have `span_start` and `span_end`. Raises duckdb.Error.
+
+        What the query makes of each row by itself is kept for the next time, where that can be.
+        """
+        asking = _WITHIN if within else _OPEN
+        if query.rest and query.whole.sql not in self._whole:
+            try:
+                kept = self._kept(query.rest, asking, query.parts)
+                for rows in kept.parts.values():
+                    rows.follow()
+            except duckdb.Error:
+                self._whole.add(query.whole.sql)
+            else:
+                return self._run(kept, values)
+        return self._run(self._kept(query.whole, asking), values)
 
     def answer_each(self, plan: Translation, spans: Sequence[Span]) -> Answered:
         """Description and rows of all logs, each row behind the number of its log.
@@ -93,40 +123,78 @@ class KeptPlans:
         ask the query of several logs.
         """
         self._asked = _asked(spans)
-        return self._executed(f"EXECUTE {self._kept(plan, _EACH).name}")
+        return self._run(self._kept(plan, _EACH), {})
 
-    def _executed(self, statement: str) -> Answered:
-        self._connection.execute(statement)
+    def _run(self, kept: _Kept, values: Mapping[str, object]) -> Answered:
+        given = ", ".join(f"{own} := {literal(values[name])}" for own, name in kept.parameters.items())
+        self._connection.execute(f"EXECUTE {kept.name}({given})" if given else f"EXECUTE {kept.name}")
         return list(self._connection.description or ()), self._connection.fetchall()
 
-    def _kept(self, plan: Translation, asking: _Asking) -> _Kept:
-        key = (plan.sql, asking)
+    def _kept(self, plan: Translation, asking: _Asking, parts: Sequence[RowPlan] = ()) -> _Kept:
+        key = (plan.sql, asking.name, *(part.plan.sql for part in parts))
         if key in self._plans:
             self._plans.move_to_end(key)
             return self._plans[key]
-        kept = self._prepared(plan, asking)
-        self._plans[key] = kept
+        self._plans[key] = kept = self._prepared(plan, asking, parts)
         if len(self._plans) > _MOST_PLANS:
             _, oldest = self._plans.popitem(last=False)
-            self._connection.execute(f"DEALLOCATE {oldest.name}")
+            self._let_go(oldest)
         return kept
 
-    def _prepared(self, plan: Translation, asking: _Asking) -> _Kept:
+    def _let_go(self, kept: _Kept) -> None:
+        self._connection.execute(f"DEALLOCATE {kept.name}")
+        for source, rows in kept.parts.items():
+            self._connection.unregister(source)
+            self._connection.execute(f"DEALLOCATE {rows.plan}")
+
+    def _prepared(self, plan: Translation, asking: _Asking, parts: Sequence[RowPlan] = ()) -> _Kept:
+        kept = {part.name: self._row_by_row(part) for part in parts}
+        sources = {name: self._handed_over(rows.as_table) for name, rows in kept.items()}
+        views = self._views(plan, asking) | {
+            name: _part_view(sources[name], rows, asking) for name, rows in kept.items()
+        }
+        text = over(plan.sql, views)
+        name, parameters = self._named(of_each_log(text) if asking is _EACH else text)
+        return _Kept(
+            name=name,
+            parameters=parameters,
+            parts={sources[part]: rows for part, rows in kept.items()},
+        )
+
+    def _named(self, text: str) -> tuple[str, Mapping[str, str]]:
+        """Prepares the statement: its name and its parameters."""
         self._made += 1
         name = f"kept_{self._made}"
-        text = _over(plan.sql, self._views(plan, asking))
-        sql, parameters = _once_each(_of_each_log(text) if asking is _EACH else text)
+        sql, parameters = once_each(text)
         self._connection.execute(_FEW_ROWS)
         try:
             self._connection.execute(f"PREPARE {name} AS {sql}")
         finally:
             self._connection.execute(_ANY_ROWS)
-        return _Kept(name=name, parameters=parameters)
+        return name, parameters
+
+    def _row_by_row(self, part: RowPlan) -> KeptRows:
+        """The rows of a part, none of them looked at so far. Raises duckdb.Error."""
+        kept = self._prepared(part.plan, _NEWER)
+        table = PROCESS_EVENTS if part.source in PARSERS else part.source
+
+        def ask(start: int) -> Answered:
+            self._start = start
+            return self._run(kept, {})
+
+        none, _ = ask(len(self._rows.of(table)))
+        return KeptRows(
+            self._rows,
+            table,
+            plan=kept.name,
+            columns=plain_columns(none),
+            ask=lambda start: ask(start)[1],
+        )
 
     def _views(self, plan: Translation, asking: _Asking) -> dict[str, str]:
         """The tables that a query reads, as SQL over the held rows, each with the columns that it names."""
         parsed = [parser for parser in PARSERS if parser in plan.tables]
-        wanted = {table: _wanted(TABLES[table], plan) for table in plan.tables.difference(PARSERS)}
+        wanted = {table: _wanted(TABLES[table], plan) for table in plan.tables & TABLES.keys()}
         native, parser_view = _parser(plan)
         if parsed:
             wanted[PROCESS_EVENTS] = wanted.get(PROCESS_EVENTS, set()) | native
@@ -134,32 +202,63 @@ class KeptPlans:
         return views | dict.fromkeys(parsed, parser_view)
 
     def _held(self, table: str, columns: set[str], asking: _Asking) -> str:
-        kinds = TABLES[table]
-        ordered = tuple(column for column in kinds if column in columns)
-        cells = ", ".join(
-            f'CAST("{column}" AS JSON) AS "{column}"' if kinds[column] == "dynamic" else f'"{column}"'
-            for column in ordered
-        )
-        rows = f"SELECT unnest({self._source(table, ordered)}({asking.log}), recursive := true)"
-        return f"SELECT {cells} FROM ({rows}){asking.limit}"  # noqa: S608 - our own column names
+        ordered = {column: kind for column, kind in TABLES[table].items() if column in columns}
+        rows = self._of_each(table, ordered) if asking is _EACH else self._source(table, ordered, asking)
+        return f"SELECT {_cells(ordered)} FROM {rows}{asking.limit}"  # noqa: S608 - our own names
 
-    def _source(self, table: str, columns: tuple[str, ...]) -> str:
-        """The SQL function that hands over these columns of the table's rows in a log, given its number."""
-        if (table, columns) not in self._sources:
-            name, rows = f"held_{len(self._sources)}", self._rows
-            kinds = (f'"{column}" {_type(TABLES[table][column])}' for column in columns)
+    def _source(self, table: str, columns: Mapping[str, str], asking: _Asking) -> str:
+        """The name under which these columns of the table's rows are handed over, or of the newer rows."""
+        key, names = (table, tuple(columns), asking is _NEWER), tuple(columns)
+        if key not in self._sources:
+            self._sources[key] = self._handed_over(
+                lambda: self._rows.as_table(table, names, start=self._start if asking is _NEWER else 0)
+            )
+        return self._sources[key]
+
+    def _handed_over(self, rows: Callable[[], pa.Table]) -> str:
+        self._made += 1
+        name = f"handed_{self._made}"
+        self._connection.register(name, _Handed(rows))
+        return name
+
+    def _of_each(self, table: str, columns: Mapping[str, str]) -> str:
+        """The rows of the log that is asked, which a function gives by its number."""
+        key, names = (table, tuple(columns)), tuple(columns)
+        if key not in self._functions:
+            self._functions[key] = name = f"held_{len(self._functions)}"
             self._function(
                 name,
-                lambda numbers: _of_logs(rows.as_lists(table, columns), numbers),
-                f"STRUCT({', '.join(kinds)})[]",
+                lambda numbers: _of_logs(self._rows.as_lists(table, names), numbers),
+                f"STRUCT({_typed(columns)})[]",
             )
-            self._sources[table, columns] = name
-        return self._sources[table, columns]
+        return f"(SELECT unnest({self._functions[key]}(_log.number), recursive := true))"
 
     def _function(self, name: str, answer: Callable[[Any], Any], kind: str) -> None:
         self._connection.create_function(
             name, answer, ["bigint"], kind, type=PythonUDFType.ARROW, side_effects=True
         )
+
+
+def _typed(columns: Mapping[str, str]) -> str:
+    """Names and types as a function gives them: JSON is text."""
+    return ", ".join(
+        f'"{name}" {"VARCHAR" if kind == "dynamic" else DUCKDB_TYPES[kind]}' for name, kind in columns.items()
+    )
+
+
+def _cells(columns: Mapping[str, str]) -> str:
+    """The columns as tables have them."""
+    return ", ".join(
+        f'CAST("{name}" AS JSON) AS "{name}"' if kind == "dynamic" else f'"{name}"'
+        for name, kind in columns.items()
+    )
+
+
+def _part_view(source: str, rows: KeptRows, asking: _Asking) -> str:
+    """The rows of a part in place of its table, within the times that are asked for."""
+    columns = {name: kind for name, kind in rows.columns.items() if name != MOMENT}
+    limit = asking.limit.replace("TimeGenerated", f'"{MOMENT}"')
+    return f"SELECT {_cells(columns)} FROM {source}{limit}"  # noqa: S608 - our own names
 
 
 def _of_logs(
@@ -183,39 +282,6 @@ def _asked(spans: Sequence[Span]) -> "pa.Array[Any]":
     return pa.array([logs], type=pa.list_(kind))
 
 
-def _of_each_log(sql: str) -> str:
-    """The statement once for each log, in place of the clock its last moment."""
-    clocked = _PARAMETER.sub(lambda match: "_log.span_end" if match["name"] == CLOCK_SLOT else match[0], sql)
-    return f"SELECT _log.number AS _log, _answer.* FROM ({_LOGS}) AS _log, LATERAL ({clocked}) AS _answer"  # noqa: S608
-
-
-def literal(value: object) -> str:
-    """A string or a time (UTC, no zone) as an SQL constant."""
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
-    quoted = "'" + str(value).replace("'", "''") + "'"
-    # SQL text ends at a NUL.
-    return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in quoted else quoted
-
-
-def _once_each(sql: str) -> tuple[str, dict[str, str]]:
-    """A parameter of its own at each place: a statement with one used twice is planned anew each time."""
-    parameters: dict[str, str] = {}
-
-    def renamed(match: re.Match[str]) -> str:
-        if match["name"] is None:
-            return match[0]
-        own = f"p{len(parameters)}"
-        parameters[own] = match["name"]
-        return f"${own}"
-
-    return _PARAMETER.sub(renamed, sql), parameters
-
-
-def _type(kind: str) -> str:
-    return "VARCHAR" if kind == "dynamic" else DUCKDB_TYPES[kind]
-
-
 def _wanted(columns: Iterable[str], plan: Translation) -> set[str]:
     """Those of the columns that the query names, gives or is limited by."""
     return {column for column in columns if plan.every_column or column in plan.names} | {"TimeGenerated"}
@@ -231,11 +297,3 @@ def _parser(plan: Translation) -> tuple[set[str], str]:
         PROCESS_EVENTS
     ].keys()
     return native, f'SELECT {text} FROM "{PROCESS_EVENTS}"'  # noqa: S608 - our own column names
-
-
-def _over(sql: str, views: Mapping[str, str]) -> str:
-    """The statement over these views, under the names of the tables."""
-    if not views:
-        return sql
-    scoped = ", ".join(f'"{name}" AS NOT MATERIALIZED ({view})' for name, view in views.items())
-    return f"WITH {scoped}, {sql[5:]}" if sql.startswith("WITH ") else f"WITH {scoped} {sql}"

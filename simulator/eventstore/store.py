@@ -1,7 +1,7 @@
 """The store itself: tables in DuckDB, questions in KQL."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import batched, count
@@ -20,6 +20,7 @@ from simulator.eventstore.event_files import load_file
 from simulator.eventstore.held import HeldRows
 from simulator.eventstore.kept_plans import KeptPlans
 from simulator.eventstore.rows import read_row
+from simulator.eventstore.scalars import lowered_slot
 from simulator.eventstore.tables import (
     ALERTS,
     DEFINITIONS,
@@ -29,7 +30,7 @@ from simulator.eventstore.tables import (
     TABLES,
 )
 from simulator.eventstore.terms import term_values
-from simulator.eventstore.translation import COLUMN_NAMES, Translation, translate
+from simulator.eventstore.translation import COLUMN_NAMES, Parted, Translation, translate_parted, undivided
 
 type Timespan = tuple[datetime, datetime]
 
@@ -137,7 +138,9 @@ class EventStore:
         TimeGenerated of every table, both ends included, in addition to the query's own filters.
         `constant` says that the text comes again to the letter, as a rule's does. Raises QueryError.
         """
-        query = unbound(kql) if constant else bind(kql, COLUMN_NAMES)
+        if constant:
+            return self._answer(unbound(kql), translate_parted, now=now, timespan=timespan)
+        query = bind(kql, COLUMN_NAMES)
         try:
             return self._answer(query, now=now, timespan=timespan)
         except QueryError as error:
@@ -146,27 +149,44 @@ class EventStore:
         return self._answer(unbound(kql), now=now, timespan=timespan)
 
     def _answer(
-        self, query: BoundQuery, *, now: datetime | None = None, timespan: Timespan | None = None
+        self,
+        query: BoundQuery,
+        translated: Callable[[str], Parted] = undivided,
+        *,
+        now: datetime | None = None,
+        timespan: Timespan | None = None,
     ) -> QueryTable:
-        plan = translate(query.text)
+        parted = translated(query.text)
+        plan = parted.whole
         values: dict[str, object] = {
             plan.slots[name]: naive(value) for name, value in query.values.items() if name in plan.slots
         }
         for slots, name in plan.terms.items():
             values |= term_values(slots, name, values)
+        for slot in plan.lowered:
+            values[lowered_slot(slot)] = self._lower(str(values[slot]))
         if plan.reads_clock:
             values[CLOCK_SLOT] = naive(now or datetime.now(UTC))
         if timespan and plan.tables:
             values |= {"span_start": naive(timespan[0]), "span_end": naive(timespan[1])}
-        return self._run(plan, values)
+        return self._run(parted, values)
 
-    def _run(self, plan: Translation, values: dict[str, object]) -> QueryTable:
+    def _lower(self, text: str) -> str:
+        """In lower case as DuckDB has it, which beyond ASCII is not Python's."""
+        if text.isascii():
+            return text.lower()
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT lower($text)", {"text": text})
+            ((lower,),) = cursor.fetchall()
+        return str(lower)
+
+    def _run(self, query: Parted, values: dict[str, object]) -> QueryTable:
         """`values` has the bounds `span_start` and `span_end` where the query has a timespan."""
         try:
             with self._writing:
                 if self._holds:
-                    return table_of(*self._kept.answer(plan, values, within="span_start" in values))
-            return self._ask_tables(plan, values)
+                    return table_of(*self._kept.answer(query, values, within="span_start" in values))
+            return self._ask_tables(query.whole, values)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             raise QueryError("SemanticError", _first_line(error)) from error
         except duckdb.Error as error:

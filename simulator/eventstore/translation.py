@@ -11,6 +11,7 @@ case. Such text raises `UnsupportedQuery`. `project-reorder` of plain names is r
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -23,9 +24,11 @@ from duckdb_kql.schema import output_columns
 from duckdb_kql.translate import clock
 from duckdb_kql.translate import to_sql as render
 
-from simulator.eventstore.aggregates import without_filters
+from simulator.eventstore.aggregates import told_cheaply
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.literals import Token, text_of, tokens
+from simulator.eventstore.row_wise import MOMENT, nodes, parted
+from simulator.eventstore.scalars import lowered, told_briefly, told_once
 from simulator.eventstore.tables import PARSERS, PROCESS_EVENTS, TABLES
 from simulator.eventstore.terms import Slots, with_terms
 
@@ -56,7 +59,8 @@ _SPELLINGS: Final = MappingProxyType({column.casefold(): column for column in CO
 class Translation:
     """SQL for a query: the tables it reads, its parameters' slots by name, and whether it reads the clock.
 
-    `terms` are parameters whose values are words to look for, those of one `has_any` together under a name.
+    `terms` are parameters whose values are words to look for, those of one `has_any` together under a name;
+    of those in `lowered` the value in lower case is a parameter too.
     `names` are all the names in it and of its answer, columns among them; `every_column` says that its
     answer may depend on a column that it does not name.
     """
@@ -65,9 +69,28 @@ class Translation:
     tables: frozenset[str]
     slots: MappingProxyType[str, str]
     terms: Mapping[Slots, str]
+    lowered: frozenset[str]
     reads_clock: bool
     names: frozenset[str]
     every_column: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RowPlan:
+    """What a query makes of each row by itself: the name of its table in the rest, and the table it reads."""
+
+    name: str
+    source: str
+    plan: Translation
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parted:
+    """A query as one statement, and in parts: those row by row, and the rest over their tables."""
+
+    whole: Translation
+    parts: tuple[RowPlan, ...] = ()
+    rest: Translation | None = None
 
 
 @lru_cache(maxsize=1024)
@@ -76,8 +99,42 @@ def translate(kql: str) -> Translation:
 
     Raises QueryError: SyntaxError, SemanticError (unknown table or column) or UnsupportedQuery.
     """
+    with _told_errors():
+        text = _reordered(kql)
+        return _rendered(_read(text), text, SCHEMA)
+
+
+def undivided(kql: str) -> Parted:
+    """As `translate`, without parts: for a text that may not come again."""
+    return Parted(whole=translate(kql))
+
+
+@lru_cache(maxsize=128)
+def translate_parted(kql: str) -> Parted:
+    """As `translate`, and in parts; none where nothing can be worked out row by row."""
+    whole = translate(kql)
+    with _told_errors():
+        text = _reordered(kql)
+        query = _read(text)
+        rest, parts = parted(query, frozenset(TABLES) | frozenset(PARSERS))
+        if query.parameters or not parts:
+            return Parted(whole=whole)
+        columns = {
+            part.name: [name for name in output_columns(part.query, SCHEMA) or () if name != MOMENT]
+            for part in parts
+        }
+        plans = ((part, _rendered(part.query, "", SCHEMA)) for part in parts)
+        return Parted(
+            whole=whole,
+            parts=tuple(RowPlan(name=part.name, source=part.source, plan=plan) for part, plan in plans),
+            rest=_rendered(rest, text, SCHEMA | columns),
+        )
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
     try:
-        return _translated(_reordered(kql))
+        yield
     except KqlSyntaxError as error:
         raise QueryError("SyntaxError", f"The query could not be parsed. {error}") from error
     except KqlSchemaError as error:
@@ -86,22 +143,29 @@ def translate(kql: str) -> Translation:
         raise QueryError("UnsupportedQuery", f"The local engine cannot run this query. {error}") from error
 
 
-def _translated(kql: str) -> Translation:
-    with clock(datetime.min) as active:  # noqa: DTZ901
+def _read(kql: str) -> Any:
+    with clock(datetime.min):  # noqa: DTZ901
         query = lower(kql, {}, {})
-        tables = _checked_tables(query)
-        _check_spelling(query)
-        sql = render(query, SCHEMA)
+    _check_tables(query)
+    _check_spelling(query)
+    return query
+
+
+def _rendered(query: Any, kql: str, schema: Mapping[str, list[str]]) -> Translation:
+    with clock(datetime.min) as active:  # noqa: DTZ901
+        sql = render(query, dict(schema))
     bind_parameters(query.parameters, {})
     slots = {parameter.name: parameter.slot for parameter in query.parameters if parameter.slot in sql.slots}
-    text, terms = with_terms(without_filters(_materialized(kql, str(sql))))
+    text, terms = with_terms(told_briefly(told_cheaply(_materialized(kql, str(sql)))))
+    text, lower_slots = lowered(told_once(text))
     return Translation(
         sql=text,
-        tables=tables,
+        tables=_tables(query),
         slots=MappingProxyType(slots),
         terms=MappingProxyType(terms),
+        lowered=lower_slots,
         reads_clock=active.used,
-        names=frozenset(_QUOTED.findall(text)) | frozenset(output_columns(query, SCHEMA)),
+        names=frozenset(_QUOTED.findall(text)) | frozenset(output_columns(query, dict(schema)) or ()),
         every_column=bool(_WHOLE_ROWS.search(text)),
     )
 
@@ -113,30 +177,22 @@ def _materialized(kql: str, sql: str) -> str:
     return sql
 
 
-def _nodes(value: Any) -> Iterator[Any]:
-    """Every part of a query, itself first."""
-    if dataclasses.is_dataclass(value):
-        yield value
-        for field in dataclasses.fields(value):
-            yield from _nodes(getattr(value, field.name))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _nodes(item)
+def _tables(query: Any) -> frozenset[str]:
+    """The tables that a query reads, whether they are there or not."""
+    bound = {name for part in nodes(query) if isinstance(part, ir.Query) for name, _ in part.lets}
+    return frozenset({part.qualified for part in nodes(query) if isinstance(part, ir.TableRef)} - bound)
 
 
-def _checked_tables(query: Any) -> frozenset[str]:
-    """The tables that a query reads; raises QueryError for one that is not there."""
-    bound = {name for part in _nodes(query) if isinstance(part, ir.Query) for name, _ in part.lets}
-    named = {part.qualified for part in _nodes(query) if isinstance(part, ir.TableRef)} - bound
-    for name in sorted(named - SCHEMA.keys()):
+def _check_tables(query: Any) -> None:
+    """Raises QueryError for a table that is not there."""
+    for name in sorted(_tables(query) - SCHEMA.keys()):
         message = f"Failed to resolve table or column expression named '{name}'."
         raise QueryError("SemanticError", message)
-    return frozenset(named)
 
 
 def _check_spelling(query: Any) -> None:
     """Raises QueryError for a column that is right but for its case: Kusto would not find it."""
-    parts = list(_nodes(query))
+    parts = list(nodes(query))
     given = {getattr(part, "name", None) for part in parts if not isinstance(part, ir.ColumnRef)}
     for name in (part.name for part in parts if isinstance(part, ir.ColumnRef)):
         right = _SPELLINGS.get(name.casefold(), name)
