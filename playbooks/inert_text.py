@@ -7,8 +7,12 @@ name looks like another.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from markupsafe import Markup
+
+MOST_KEPT, LONGEST_KEPT = 2_048, 256
+"""Texts, and letters of each, that are written once: labels, steps and names come again in each comment."""
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")
 _ESCAPES = tuple(f"&#{place};" if chr(place) in _MARKUP else chr(place) for place in range(128))
@@ -24,6 +28,10 @@ def inert(text: object) -> Markup:
     if isinstance(text, Markup):
         return text
     written = str(text)
+    return (_inert_again if len(written) <= LONGEST_KEPT else _inert)(written)
+
+
+def _inert(written: str) -> Markup:
     if written.isascii() and written.isprintable():
         return Markup(written.translate(_ESCAPES))  # noqa: S704 - each character is escaped here
     odd = frozenset[int]() if written.isascii() else _lookalikes(written)
@@ -31,6 +39,9 @@ def inert(text: object) -> Markup:
         _inert_character(one) + (_named(one) if place in odd else "") for place, one in enumerate(written)
     )
     return Markup("".join(parts))  # noqa: S704 - each character is escaped here
+
+
+_inert_again = lru_cache(MOST_KEPT)(_inert)
 
 
 def _lookalikes(text: str) -> frozenset[int]:

@@ -66,6 +66,11 @@ def decision_id(incident: Incident, kind: Kind, part: str = "comment") -> UUID:
     return uuid5(NAMESPACE_URL, "|".join((incident.id.key, *incident.alert_ids, kind.value, part)))
 
 
+def _stands(incident: Incident, kind: Kind, ids: frozenset[UUID], part: str = "comment") -> bool:
+    """True where the decision's comment or task is among these; nearly always there is none at all."""
+    return bool(ids) and decision_id(incident, kind, part) in ids
+
+
 def is_held(incident: Incident, settings: WriteSettings) -> bool:
     """True where a person has taken the incident: an owner, a true positive, or a status not set by us.
 
@@ -109,20 +114,21 @@ def was_escalated_before(incident: Incident, standing: Standing) -> bool:
     """True where an escalation of ours was told, for these alerts or, by its label, for earlier ones."""
     parts = standing.comment_ids | (standing.task_ids or frozenset())
     unread = replace(incident, alerts=Unavailable("alerts", "not read"))
-    ours = {
-        decision_id(one, Kind.ESCALATED, part) for one in (incident, unread) for part in ("comment", "task")
-    }
-    return Kind.ESCALATED.label in incident.labels or not ours.isdisjoint(parts)
+    return Kind.ESCALATED.label in incident.labels or any(
+        _stands(one, Kind.ESCALATED, parts, part)
+        for one in (incident, unread)
+        for part in ("comment", "task")
+    )
 
 
 def may_have_task_of_ours(incident: Incident, comment_ids: frozenset[UUID]) -> bool:
     """True where a comment or the label of an escalation of ours stands, which any task of ours follows."""
-    return Kind.ESCALATED.label in incident.labels or decision_id(incident, Kind.ESCALATED) in comment_ids
+    return Kind.ESCALATED.label in incident.labels or _stands(incident, Kind.ESCALATED, comment_ids)
 
 
 def is_told(incident: Incident, standing: Standing) -> bool:
     """True where a comment of ours stands on the incident for exactly these alerts, of whatever kind."""
-    return any(decision_id(incident, kind) in standing.comment_ids for kind in Kind)
+    return any(_stands(incident, kind, standing.comment_ids) for kind in Kind)
 
 
 def kind_of(judgement: Judgement, incident: Incident, *, settings: WriteSettings, held: bool) -> Kind:
@@ -167,10 +173,10 @@ def decided(incident: Incident, standing: Standing, settings: WriteSettings) -> 
 
 def _stands_whole(kind: Kind, incident: Incident, standing: Standing) -> bool:
     """True where comment, label and, as far as there are tasks, the task of this decision are all there."""
-    if decision_id(incident, kind) not in standing.comment_ids:
+    if not _stands(incident, kind, standing.comment_ids):
         return False
     tasks = standing.task_ids
-    if kind is Kind.ESCALATED and tasks is not None and decision_id(incident, kind, "task") not in tasks:
+    if kind is Kind.ESCALATED and tasks is not None and not _stands(incident, kind, tasks, "task"):
         return False
     return kind is Kind.NOTED or kind.label in incident.labels
 
@@ -189,7 +195,7 @@ def _comment(
     if comment_id in standing.comment_ids:
         return None
     replaced = {label for label in incident.labels if label in LABELS}
-    replaced |= {other.label for other in Kind if decision_id(incident, other) in standing.comment_ids}
+    replaced |= {other.label for other in Kind if _stands(incident, other, standing.comment_ids)}
     heading = replace(heading, replaces=tuple(sorted(replaced - {kind.label})))
     return Comment(comment_id, render_comment(judgement, heading))
 

@@ -8,6 +8,7 @@ import json
 import operator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -199,19 +200,20 @@ def _clipped[T](value: T, limit: int) -> T:
         case tuple():
             parts = tuple(_clipped(part, limit) for part in value)
             return value if all(map(operator.is_, parts, value)) else parts  # type: ignore[return-value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return _with_clipped_parts(value, limit)
-    return value
-
-
-def _with_clipped_parts[T](value: T, limit: int) -> T:
-    """A dataclass with its texts clipped; nearly always nothing is, and it is the same one."""
+    kind: type = type(value)
     clipped: dict[str, object] = {}
-    for field in fields(value):  # type: ignore[arg-type]
-        part = getattr(value, field.name)
+    # Nearly always nothing is clipped, and it is the same value.
+    for name in _parts_of(kind):
+        part = getattr(value, name)
         if (shorter := _clipped(part, limit)) is not part:
-            clipped[field.name] = shorter
+            clipped[name] = shorter
     return replace(value, **clipped) if clipped else value  # type: ignore[type-var]
+
+
+@cache
+def _parts_of(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; anything else has none."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _title(judgement: Judgement, heading: Heading) -> str:

@@ -5,12 +5,15 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from playbooks.clients.attempt import Passing, current_attempt, read_retry_after
 from playbooks.errors import NotThere, PermissionMissing, SourceUnavailable, WriteConflict, WriteRefused
 
 MOST_BYTES = 8 << 20
+MOST_KEPT, LONGEST_KEPT = 16, 256 << 10
+"""Settled answers, and bytes of each, whose reading is kept."""
 RECENT_GRANT = "a permission granted recently may take up to 24 h to take effect"
 
 
@@ -35,6 +38,8 @@ class Call:
     template: str
     needs: str
     writes: bool = False
+    settled: bool = False
+    """True where the answer hardly ever changes: it is asked for anew, but the same bytes are read once."""
 
     @property
     def operation(self) -> str:
@@ -128,7 +133,8 @@ def json_object(call: Call, answer: Answer) -> dict[str, Any]:
     if content_type != "application/json":
         raise Passing(call.source, "the answer is not JSON", status=answer.status)
     try:
-        body = answer.parsed or _DECODER.decode(_text(answer.body))
+        read = _read_once if call.settled and len(answer.body) <= LONGEST_KEPT else _read
+        body = answer.parsed or read(answer.body)
     except (ValueError, RecursionError) as error:
         raise Passing(call.source, "the answer is not whole JSON", status=answer.status) from error
     if not isinstance(body, dict):
@@ -144,9 +150,12 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 """Made once: `json.loads` makes one for each text where it is given an option."""
 
 
-def _text(body: bytes) -> str:
-    """The text as `json.loads` reads bytes."""
-    return body.decode(json.detect_encoding(body), "surrogatepass")
+def _read(body: bytes) -> object:
+    """The text as `json.loads` reads bytes. What comes of it is only ever read: it may be shared."""
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+
+
+_read_once = lru_cache(MOST_KEPT)(_read)
 
 
 def _error_code(answer: Answer) -> str:

@@ -6,6 +6,7 @@ compared again on this side, and two users for one name are no user.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from playbooks.clients.answers import Call
@@ -75,6 +76,22 @@ class GraphDirectory:
         self._graph = graph
         self._has_p2 = has_p2
 
+    @cached_property
+    def _users(self) -> Any:
+        return self._graph.builder(lambda graph: graph.users)
+
+    @cached_property
+    def _devices(self) -> Any:
+        return self._graph.builder(lambda graph: graph.devices)
+
+    @cached_property
+    def _assignments(self) -> Any:
+        return roles_builder(self._graph)
+
+    @cached_property
+    def _eligible(self) -> Any:
+        return eligible_builder(self._graph)
+
     async def user_by_sid(self, sid: str) -> Lookup[DirectoryUser]:
         """See the port."""
         condition = equal("onPremisesSecurityIdentifier", sid)
@@ -141,9 +158,8 @@ class GraphDirectory:
     async def _user(
         self, condition: str, is_asked_for: Callable[[DirectoryUser], bool]
     ) -> Lookup[DirectoryUser]:
-        users_at = self._graph.builder(lambda graph: graph.users)
         pages = await self._graph.pages(
-            USERS, users_at, advanced=True, filter=condition, select=list(USER_PROPERTIES)
+            USERS, self._users, advanced=True, filter=condition, select=list(USER_PROPERTIES)
         )
         users = {user.id: user for user in map(parse_user, listed(pages)) if is_asked_for(user)}
         if len(users) > 1:
@@ -177,9 +193,9 @@ class GraphDirectory:
 
     async def _roles_of_holders(self, holders: Mapping[str, str]) -> set[DirectoryRole]:
         """Roles of principals by id; `via` of an assigned role is the holder's name."""
-        kinds = [(ROLES, roles_builder(self._graph), "")]
+        kinds = [(ROLES, self._assignments, "")]
         if self._has_p2:
-            kinds.append((ELIGIBLE, eligible_builder(self._graph), "eligible"))
+            kinds.append((ELIGIBLE, self._eligible, "eligible"))
         questions = [
             self._held(call, builder, holder, via or name)
             for call, builder, via in kinds
@@ -203,8 +219,9 @@ class GraphDirectory:
 
     async def _device(self, host_name: str) -> Lookup[Device]:
         condition = equal("displayName", host_name)
-        builder = self._graph.builder(lambda graph: graph.devices)
-        pages = await self._graph.pages(DEVICES, builder, filter=condition, select=list(DEVICE_PROPERTIES))
+        pages = await self._graph.pages(
+            DEVICES, self._devices, filter=condition, select=list(DEVICE_PROPERTIES)
+        )
         devices = [one for one in map(parse_device, listed(pages)) if _same(one.display_name, host_name)]
         if len(devices) > 1:
             return Unavailable(SOURCE, f"{len(devices)} devices of that name", lasting=True)

@@ -8,11 +8,10 @@ transport are azure-core's.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from dataclasses import fields
+from functools import cache, cached_property
 from typing import Any
 
-from kiota_abstractions.base_request_configuration import RequestConfiguration
-from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.request_information import RequestInformation
 from msgraph import GraphServiceClient
 
@@ -134,15 +133,21 @@ class Graph:
 
 
 def _request(builder: Any, query: Mapping[str, Any], *, advanced: bool) -> RequestInformation:
-    """The builder's GET with these query parameters."""
-    headers = HeadersCollection()
+    """The builder's GET with these query parameters, in the order of their names, as the SDK has them."""
+    request: RequestInformation = builder.to_get_request_information()
     if advanced:
-        headers.add("ConsistencyLevel", "eventual")
+        request.headers.add("ConsistencyLevel", "eventual")
     if correlation := current_attempt().correlation_id:
-        headers.add("client-request-id", correlation)
-    kind = type(builder)
-    parameters = getattr(kind, f"{kind.__name__}GetQueryParameters")(**query)
-    request: RequestInformation = builder.to_get_request_information(
-        RequestConfiguration(headers=headers, query_parameters=parameters)
-    )
+        request.headers.add("client-request-id", correlation)
+    known: type = type(builder)
+    names = _parameters_of(known)
+    request.query_parameters |= {names[name]: query[name] for name in sorted(query)}
     return request
+
+
+@cache
+def _parameters_of(builder: type) -> Mapping[str, str]:
+    """The query parameters of a builder's GET: name in Python -> name in the address."""
+    parameters: Any = getattr(builder, f"{builder.__name__}GetQueryParameters")
+    unset = parameters()
+    return {field.name: unset.get_query_parameter(field.name) for field in fields(unset)}

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from kiota_abstractions.request_information import RequestInformation
 
 from playbooks.clients.answers import Answer, Call, json_object, log_answer
 from playbooks.clients.attempt import Passing
+from playbooks.clients.rest import quoted
 from playbooks.errors import SourceError
 
 _IN_PATH = re.compile(r"\{([^{}]+)\}")
@@ -108,11 +108,11 @@ def _relative(request: RequestInformation, base_url: str) -> str:
     path = (request.url_template or "").partition("{?")[0].removeprefix("{+baseurl}")
     known = {name: str(value) for name, value in request.path_parameters.items()}
     query = "&".join(
-        f"{name.replace('%24', '$')}={quote(_text(value), safe=',')}"
+        f"{name.replace('%24', '$')}={quoted(_text(value), safe=',')}"
         for name, value in request.query_parameters.items()
         if value is not None
     )
-    return _IN_PATH.sub(lambda name: quote(known[name[1]], safe=""), path) + (f"?{query}" if query else "")
+    return _IN_PATH.sub(lambda name: quoted(known[name[1]], safe=""), path) + (f"?{query}" if query else "")
 
 
 def _text(value: object) -> str:

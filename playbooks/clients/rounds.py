@@ -17,12 +17,26 @@ QUIET_PASSES = 4
 
 
 class _Round[Q, A]:
-    """The questions of one request, the task that asks them, and how many wait for it."""
+    """The questions of one request, who waits for the answer to each, and the task that asks them."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempt: int) -> None:
+        self.attempt = attempt
         self.questions: list[Q] = []
+        self.askers: list[asyncio.Future[Answered[A]]] = []
         self.waiting = 0
         self.task: asyncio.Task[Sequence[Answered[A]]]
+
+    def tell(self, task: asyncio.Task[Sequence[Answered[A]]]) -> None:
+        """Gives each asker its answer, or what the task ended with; one that was cancelled waits no more."""
+        for place, asker in enumerate(self.askers):
+            if asker.done():
+                continue
+            if task.cancelled():
+                asker.cancel()
+            elif (error := task.exception()) is not None:
+                asker.set_exception(error)
+            else:
+                asker.set_result(task.result()[place])
 
 
 class Rounds[Q, A]:
@@ -35,17 +49,16 @@ class Rounds[Q, A]:
     async def ask(self, question: Q) -> A:
         """The answer to one question. Raises the SourceError that stands in its place."""
         one = self._joined()
-        place = len(one.questions)
         one.questions.append(question)
+        one.askers.append(asyncio.get_running_loop().create_future())
         one.waiting += 1
         try:
-            answers = await asyncio.shield(one.task)
+            answer = await one.askers[-1]
         finally:
             one.waiting -= 1
             if not one.waiting:
                 self._forget(one)
                 one.task.cancel()
-        answer = answers[place]
         if isinstance(answer, SourceError):
             raise answer
         return answer
@@ -53,14 +66,16 @@ class Rounds[Q, A]:
     def _joined(self) -> _Round[Q, A]:
         attempt = id(current_attempt())
         if attempt not in self._open:
-            one: _Round[Q, A] = _Round()
+            one: _Round[Q, A] = _Round(attempt)
             self._open[attempt] = one
             one.task = asyncio.create_task(self._asked(one))
+            one.task.add_done_callback(one.tell)
         return self._open[attempt]
 
     def _forget(self, one: _Round[Q, A]) -> None:
         """Nobody joins it any more."""
-        self._open = {attempt: known for attempt, known in self._open.items() if known is not one}
+        if self._open.get(one.attempt) is one:
+            del self._open[one.attempt]
 
     async def _asked(self, one: _Round[Q, A]) -> Sequence[Answered[A]]:
         try:

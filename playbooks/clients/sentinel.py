@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -20,7 +21,7 @@ from playbooks.clients.incident_record import (
     parse_incident,
     whole_incident,
 )
-from playbooks.clients.rest import Rest
+from playbooks.clients.rest import Rest, quoted
 from playbooks.clients.rounds import outcome
 from playbooks.clients.wire import Record, parse_guid
 from playbooks.errors import NotThere, RequestRefused, SourceUnavailable, WriteConflict, WriteRefused
@@ -184,7 +185,7 @@ class SentinelIncidents:
             raise RequestRefused(
                 403, "incident_not_allowed", "The incident is not in a workspace of this function app."
             )
-        return quote(incident_id.path)
+        return quoted(incident_id.path)
 
 
 def _moment(moment: datetime) -> str:
@@ -206,5 +207,6 @@ def _is_untriaged(resource: Record, rule_ids: frozenset[str]) -> bool:
     return bool(incident.rule_ids & rule_ids) and not taken and not triaged
 
 
+@cache
 def _call(method: str, template: str) -> Call:
     return Call(source=SOURCE, method=method, template=template, needs=ROLE, writes=method == "PUT")

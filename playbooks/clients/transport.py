@@ -100,11 +100,11 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
             raise _as_azure_core(error) from error
 
     async def _body(self, response: ClientResponse) -> bytes:
-        body = bytearray()
-        async for part in response.content.iter_any():
-            body += part
-            if len(body) >= self._most:
-                break
+        body, content = bytearray(), response.content
+        while not content.at_eof() and len(body) < self._most:
+            body += await content.readany()
+        if len(body) < self._most and (error := content.exception()) is not None:
+            raise error
         if response.headers.get("Content-Encoding", "").lower() == "gzip":
             return zlib.decompressobj(_GZIP).decompress(body, self._most)
         return bytes(body[: self._most])

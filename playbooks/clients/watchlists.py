@@ -6,16 +6,18 @@ A list counts as loaded only if it is listed, not being loaded or deleted, and h
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from playbooks.clients.answers import Call
 from playbooks.clients.attempt import Patience
 from playbooks.clients.lookups import looked_up, odd_name
-from playbooks.clients.rest import Rest
+from playbooks.clients.rest import Rest, quoted
 from playbooks.clients.rounds import Rounds, outcome
 from playbooks.clients.sentinel import VERSION
-from playbooks.clients.wire import Record
+from playbooks.clients.wire import Record, parse_moment
 from playbooks.errors import NotThere, SourceUnavailable
 from playbooks.model import Absent, Found, Lookup, Unavailable, WatchlistItem
 from playbooks.ports import EMPTY_WATCHLIST
@@ -23,8 +25,14 @@ from playbooks.ports import EMPTY_WATCHLIST
 ROLE = "the role Microsoft Sentinel Reader on the workspace"
 
 _TEMPLATE = "/…/watchlists"
+_ITEMS = f"{_TEMPLATE}/{{alias}}/watchlistItems"
 _SOURCE = "watchlists"
 _WHOLE = ("", "Succeeded")
+_TEXT = frozenset({str})
+
+MOST_ROWS, LONGEST_ROW = 8_192, 4_096
+"""Rows, and letters of each, that are read once: every attempt asks for all of them anew, and their text
+hardly ever changes. A row of the same text is the same one."""
 
 
 class SentinelWatchlists:
@@ -65,8 +73,8 @@ class SentinelWatchlists:
         return Found(items)
 
     async def _pages(self, alias: str, source: str) -> list[dict[str, Any]]:
-        call = Call(source=source, method="GET", template=f"{_TEMPLATE}/{{alias}}/watchlistItems", needs=ROLE)
-        path = f"{self._root}/{quote(alias, safe='')}/watchlistItems"
+        call = Call(source=source, method="GET", template=_ITEMS, needs=ROLE, settled=True)
+        path = f"{self._root}/{quoted(alias, safe='')}/watchlistItems"
         return await self._rest.pages(call, path, query=VERSION, patience=self._patience)
 
     async def _states(self) -> Mapping[str, str]:
@@ -76,7 +84,7 @@ class SentinelWatchlists:
         return self._known
 
     async def _list(self, asked: Sequence[None]) -> Sequence[Mapping[str, str]]:
-        call = Call(source=_SOURCE, method="GET", template=_TEMPLATE, needs=ROLE)
+        call = Call(source=_SOURCE, method="GET", template=_TEMPLATE, needs=ROLE, settled=True)
         pages = await self._rest.pages(call, self._root, query=VERSION, patience=self._patience)
         listed = [
             one.record("properties") for page in pages for one in Record(_SOURCE, page).records("value")
@@ -96,9 +104,26 @@ def _live_items(source: str, pages: list[dict[str, Any]]) -> tuple[WatchlistItem
 
 
 def _item(row: Record) -> WatchlistItem:
+    """A row. Raises SourceUnavailable for one that cannot be read."""
     cells = row.record("itemsKeyValue").members
-    texts = {name: value if isinstance(value, str) else _cell(value) for name, value in cells.items()}
-    return WatchlistItem(cells=texts, updated=row.moment("updated"))
+    if not _TEXT.issuperset(map(type, cells.values())):
+        cells = {name: cell if isinstance(cell, str) else _cell(cell) for name, cell in cells.items()}
+    read = _read_once if sum(map(len, cells.values())) <= LONGEST_ROW else _read
+    item = read(tuple(cells), tuple(cells.values()), row.text("updated"))
+    if item is None:
+        raise row.unread("updated")
+    return item
+
+
+def _read(names: tuple[str, ...], cells: tuple[str, ...], updated: str) -> WatchlistItem | None:
+    """The row of these cells; None where `updated` is no time. It may be shared, so nobody can change it."""
+    moment = parse_moment(updated)
+    if moment is None:
+        return None
+    return WatchlistItem(cells=MappingProxyType(dict(zip(names, cells, strict=True))), updated=moment)
+
+
+_read_once = lru_cache(MOST_ROWS)(_read)
 
 
 def _cell(value: object) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from playbooks.mailbox_export.readings import (
     MARGIN,
@@ -17,7 +18,7 @@ from playbooks.mailbox_export.readings import (
     within,
 )
 from playbooks.mailbox_export.registers.mailbox_names import named_mailboxes
-from playbooks.mailbox_export.registers.register_rows import OPTIONAL, REQUIRED
+from playbooks.mailbox_export.registers.register_rows import MOST_REGISTERS, OPTIONAL, REQUIRED
 from playbooks.model import (
     Device,
     DirectoryUser,
@@ -152,11 +153,12 @@ async def _lists(
 
 
 def _ordered(items: Lookup[tuple[WatchlistItem, ...]]) -> Lookup[tuple[WatchlistItem, ...]]:
-    match items:
-        case Found(rows):
-            return Found(tuple(sorted(rows, key=lambda row: (sorted(row.cells.items()), row.updated))))
-        case _:
-            return items
+    return Found(_in_order(items.value)) if isinstance(items, Found) else items
+
+
+@lru_cache(MOST_REGISTERS)
+def _in_order(rows: tuple[WatchlistItem, ...]) -> tuple[WatchlistItem, ...]:
+    return tuple(sorted(rows, key=lambda row: (sorted(row.cells.items()), row.updated)))
 
 
 async def _events(

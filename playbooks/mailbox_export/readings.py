@@ -18,6 +18,7 @@ from playbooks.command_line.nearby import nearby_flags
 from playbooks.model import Policy, ProcessEvent
 from playbooks.who.accounts import Runner, runner_of
 from playbooks.who.hosts import host_of
+from playbooks.who.scope import in_order
 
 MARGIN = timedelta(minutes=60)
 """How far the window reaches before the first and after the last anchor (policy, section 1)."""
@@ -88,8 +89,7 @@ class Window:
 
 def read_events(events: tuple[ProcessEvent, ...], policy: Policy) -> tuple[Reading, ...]:
     """Every event with its command line read, in a fixed order, exact duplicates once."""
-    ordered = sorted(set(events), key=repr)
-    return tuple(read_event(event, policy) for event in sorted(ordered, key=lambda event: event.time))
+    return tuple(read_event(event, policy) for event in in_order(events))
 
 
 def read_event(event: ProcessEvent, policy: Policy) -> Reading:

@@ -16,6 +16,7 @@ from playbooks.folding import fold
 from playbooks.model import Policy, ProcessEvent
 from playbooks.who.accounts import Runner, RunnerKind
 from playbooks.who.hosts import dns_of, host_of
+from playbooks.who.scope import in_order
 
 ROLE = "Mailbox Import Export"
 
@@ -89,8 +90,7 @@ _SID = re.compile(r"S-1-5-21(?:-\d{1,10}){4}", re.ASCII | re.IGNORECASE)
 
 def read_events(events: tuple[ProcessEvent, ...], policy: Policy) -> tuple[Reading, ...]:
     """Every event with its command line read, in order of time."""
-    ordered = sorted(set(events), key=lambda event: (event.time, repr(event)))
-    return tuple(_read(event, policy) for event in ordered)
+    return tuple(_read(event, policy) for event in in_order(events))
 
 
 def is_relevant(reading: Reading) -> bool:

@@ -1,7 +1,7 @@
 """What the log, the directory and the watchlists answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -103,7 +103,12 @@ class WatchlistItem:
 
     cells: Mapping[str, str]
     updated: datetime
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """A mapping has no hash of its own; this one is of cells in any order, and asked for many times."""
+        object.__setattr__(self, "_hash", hash((frozenset(self.cells.values()), self.updated)))
 
     def __hash__(self) -> int:
-        """Of cells in any order: a mapping has none of its own."""
-        return hash((frozenset(self.cells.values()), self.updated))
+        """Of cells and time."""
+        return self._hash

@@ -3,10 +3,14 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from playbooks.folding import fold
 from playbooks.model import Policy, ProcessEvent
-from playbooks.who.hosts import dns_of, host_of, short_name
+from playbooks.who.hosts import complete_host, dns_of, short_name
+
+MOST_KEPT, LONGEST_KEPT = 4_096, 1_024
+"""Accounts, and letters of each, whose reading is kept: one event is asked a dozen times who ran it."""
 
 SYSTEM_SID, NETWORK_SERVICE_SID, NOBODY_SID = "S-1-5-18", "S-1-5-20", "S-1-0-0"
 _SID = re.compile(r"S-1-\d{1,14}(?:-\d{1,10}){1,15}", re.IGNORECASE | re.ASCII)
@@ -119,6 +123,12 @@ def is_same(one: Runner, other: Runner, policy: Policy) -> bool:
 
 def read_account(username: str, user_id: str, *, event: ProcessEvent, policy: Policy) -> Runner:
     """What a pair of name and SID columns stands for on that event's host."""
+    host = event.dvc_fqdn or event.dvc_hostname
+    read = _read_again if len(username) + len(user_id) + len(host) <= LONGEST_KEPT else _read
+    return read(username, user_id, host, policy)
+
+
+def _read(username: str, user_id: str, host_name: str, policy: Policy) -> Runner:
     written, sid = username.strip(), user_id.strip().upper()
     if _SID.fullmatch(written):
         written, sid = "", (sid if _SID.fullmatch(sid) and sid != NOBODY_SID else written.upper())
@@ -127,7 +137,7 @@ def read_account(username: str, user_id: str, *, event: ProcessEvent, policy: Po
     if not written and not sid:
         return Runner(kind=RunnerKind.NOBODY)
     domain, name, is_upn = _split_name(written)
-    own = _is_own_computer(domain, name, event=event, policy=policy)
+    own = _is_own_computer(domain, name, host=complete_host(host_name, policy), policy=policy)
     kind = _kind(domain, name, sid=sid, own=own)
     return Runner(
         kind=kind,
@@ -138,6 +148,9 @@ def read_account(username: str, user_id: str, *, event: ProcessEvent, policy: Po
         shown=written or sid,
         contradiction=_contradiction(kind, domain, name, own=own, known_domain=bool(dns_of(domain, policy))),
     )
+
+
+_read_again = lru_cache(MOST_KEPT)(_read)
 
 
 def _split_name(written: str) -> tuple[str, str, bool]:
@@ -152,9 +165,8 @@ def _split_name(written: str) -> tuple[str, str, bool]:
     return "", folded, False
 
 
-def _is_own_computer(domain: str, name: str, *, event: ProcessEvent, policy: Policy) -> bool:
-    """True for `HOST$` of the event's host, in the host's own domain."""
-    host = host_of(event, policy)
+def _is_own_computer(domain: str, name: str, *, host: str, policy: Policy) -> bool:
+    """True for `HOST$` of that host, in the host's own domain."""
     own_domain = host.partition(".")[2]
     return name == f"{short_name(host)}$" and (not domain or dns_of(domain, policy) == own_domain)
 

@@ -1,5 +1,6 @@
 """What an incident is about, and the questions every playbook asks of the log about it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -61,7 +62,9 @@ async def events_on(
 
 def in_order(events: Iterable[ProcessEvent]) -> tuple[ProcessEvent, ...]:
     """Each event once, in order of time; the same events in any order are the same tuple."""
-    return tuple(sorted(set(events), key=lambda event: (event.time, repr(event))))
+    each = set(events)
+    alike = Counter(event.time for event in each)
+    return tuple(sorted(each, key=lambda event: (event.time, repr(event) if alike[event.time] > 1 else "")))
 
 
 async def alerts_on(

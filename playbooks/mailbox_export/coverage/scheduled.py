@@ -107,14 +107,15 @@ def _takes_own_requests(anchor: Anchor, removal: Removal, row: JobRow) -> Check:
 def _removal_in_time(anchor: Anchor, row: JobRow, scene: Scene) -> Check:
     """From the window's start to 60 minutes after its end; late is told apart from altogether outside."""
     moment = anchor.event.time
-    late = any(row.schedule.ended_for(moment, export.event.time) for export in scene.exports)
+    in_time = row.schedule.reaches(moment)
+    late = not in_time and any(row.schedule.ended_for(moment, export.event.time) for export in scene.exports)
     words = (
         "more than 60 minutes after the end of the window"
         if late
         else "outside Days and Window, and the hour after,"
     )
     return Check(
-        passed=row.schedule.reaches(moment),
+        passed=in_time,
         met="removed within 60 minutes of the window",
         code="removal_too_late" if late else "outside_window",
         missing=f"removal at {clock(moment)}, {words} of job {row.key}",

@@ -15,6 +15,8 @@ from playbooks.mailbox_export.registers.register_rows import (
     CASES,
     EXPORT_HOSTS,
     JOBS,
+    MOST_REGISTERS,
+    MOST_ROWS,
     CaseRow,
     HostRow,
     InvalidRow,
@@ -26,10 +28,6 @@ from playbooks.mailbox_export.targets import Root, parse_root
 from playbooks.model import Policy, WatchlistItem
 from playbooks.who.accounts import parse_run_as
 from playbooks.who.hosts import complete_host, is_host_name
-
-MOST_ROWS = 4_096
-"""Rows of each register whose reading is kept. Every attempt asks for the rows anew, and they hardly ever
-change: the same cells by the same policy read the same."""
 
 
 class _Cells:
@@ -78,16 +76,19 @@ def folded_cells(item: WatchlistItem) -> Mapping[str, str]:
     return {fold(name.strip()): cell.strip() for name, cell in sorted(item.cells.items())}
 
 
+@lru_cache(MOST_REGISTERS)
 def read_jobs(items: tuple[WatchlistItem, ...], policy: Policy) -> Rows[JobRow]:
     """The rows of MailboxExportJobs."""
     return _rows([_job(item, policy) for item in items])
 
 
+@lru_cache(MOST_REGISTERS)
 def read_cases(items: tuple[WatchlistItem, ...], policy: Policy) -> Rows[CaseRow]:
     """The rows of EDiscoveryCases."""
     return _rows([_case(item, policy) for item in items])
 
 
+@lru_cache(MOST_REGISTERS)
 def read_hosts(items: tuple[WatchlistItem, ...], policy: Policy) -> Rows[HostRow]:
     """The rows of MailboxExportHosts."""
     return _rows([_host(item, policy) for item in items])

@@ -11,6 +11,9 @@ JOBS, CASES, EXPORT_HOSTS = "MailboxExportJobs", "EDiscoveryCases", "MailboxExpo
 VIPS, LEAVERS, ASSETS = "VIPUsers", "TerminatedEmployees", "HighValueAssets"
 REQUIRED, OPTIONAL = (JOBS, CASES, EXPORT_HOSTS), (VIPS, LEAVERS, ASSETS)
 ANY_MAILBOX = ("*",)
+MOST_ROWS, MOST_REGISTERS = 4_096, 16
+"""Rows of each register, and whole registers, whose reading is kept. Every attempt asks for the rows anew,
+and they hardly ever change: the same cells by the same policy read the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
