@@ -623,6 +623,24 @@ async def test_a_deleted_row_approves_nothing(world: World) -> None:
     assert "EXCH00.contoso.com" not in [row.cells["Fqdn"] for row in answer.value]
 
 
+async def test_a_register_is_asked_for_anew_however_often_its_text_was_read(world: World) -> None:
+    """I2: each attempt asks; a cell that was changed since is seen, and what is shared cannot be changed."""
+    before, answers = world.called(), []
+    for role in ("", "", "admin"):
+        if role:
+            pointer = "/value/0/properties/itemsKeyValue/Role"
+            world.order(FaultKind.SET, path="*watchlistItems", pointer=pointer, value=role)
+        answers.append(await world.sources.watchlists.items("MailboxExportHosts"))
+
+    rows = [answer.value[0] for answer in answers if isinstance(answer, Found)]
+    assert 2 * len(answers) == world.called() - before
+    assert ["exchange", "exchange", "admin"] == [row.cells["Role"] for row in rows]
+    assert rows[0] == rows[1] != rows[2]
+    shared: Any = rows[0].cells
+    with pytest.raises(TypeError):
+        shared["Role"] = "admin"
+
+
 @pytest.mark.skipif(not CONTRACTS.is_dir(), reason="the API contracts are not on this machine")
 def test_the_examples_of_the_api_document_are_read() -> None:
     """SecurityInsights 2025-09-01: incident, alerts and entities as its authors show them."""

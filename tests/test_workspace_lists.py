@@ -1,8 +1,11 @@
 """What the local workspace keeps of a tenant answers as if it were made anew for each question."""
 
 import json
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from simulator.eventstore import EventStore
 from simulator.workspace import Fault, FaultKind, LocalWorkspace
 from simulator.workspace.items import Items
 from simulator.workspace.kept import KeptParts
+from simulator.workspace.logs import Logs
 from simulator.workspace.odata import parse_filter
 from simulator.workspace.odata_matching import matcher
 from simulator.workspace.wire import WireRequest
@@ -128,3 +132,45 @@ async def test_a_fault_strikes_a_list_that_is_written_already(
     assert len(TENANT["watchlists"]) == len(whole["value"])
     assert whole != struck
     assert whole == await asked(workspace, path, query)
+
+
+@pytest.mark.parametrize("small", [True, False])
+async def test_a_log_is_asked_where_it_lies(workspace: LocalWorkspace, small: bool) -> None:
+    """In the server's own thread while its rows are few, in another one when they lie in tables."""
+    asked_in: list[bool] = []
+    store = workspace._store
+
+    class Watched:
+        """The store, with a note of the thread that each query runs in."""
+
+        is_small = small
+
+        def query(self, kql: str, **given: Any) -> Any:
+            asked_in.append(threading.current_thread() is threading.main_thread())
+            return store.query(kql, **given)
+
+    logs = Logs(store=Watched(), clock=lambda: datetime(2024, 11, 18, 22, tzinfo=UTC))  # type: ignore[arg-type]
+    headers = {"content-type": "application/json"}
+    request = WireRequest(
+        method="POST", path="/", query={}, headers=headers, body=b'{"query": "SecurityAlert | count"}'
+    )
+    answer = await logs._query(request)
+
+    assert [small] == asked_in
+    assert (200, [[0]]) == (answer.status, (answer.body or {})["tables"][0]["rows"])
+
+
+def test_a_store_is_small_until_its_rows_lie_in_tables(tmp_path: Path) -> None:
+    """A file of events goes into tables, whatever its length; an emptied store begins anew."""
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"TimeGenerated": "2024-11-18T21:00:00Z"}\n', encoding="utf-8")
+    store = EventStore()
+    store.add_process_events([{"TimeGenerated": "2024-11-18T21:00:00Z"}])
+    held = store.is_small
+    store.load_process_events(events)
+    filled = store.is_small
+    store.clear()
+    emptied = store.is_small
+    store.close()
+
+    assert (True, False, True) == (held, filled, emptied)

@@ -28,6 +28,7 @@ from simulator.host import HostProcess
 from simulator.host.queue_service import connection_string
 from simulator.rules import Rule
 from simulator.workspace import LocalWorkspace
+from simulator.workspace.kept import KeptParts
 
 APP_FOLDER = Path(__file__).resolve().parents[2]
 NOTICED_AFTER = timedelta(minutes=5)
@@ -64,6 +65,7 @@ class Chain:
         self.tenant = tenant
         self.store = EventStore()
         self.workspace = LocalWorkspace(tenant, self.store, port=port)
+        self._settings = KeptParts(self._settings_for, ("organisation", "settings"))
         self._mode = mode
         self._more = dict(settings or {})
         self._arguments = arguments
@@ -78,7 +80,8 @@ class Chain:
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
             await stack.enter_async_context(self.workspace)
-            self._session = await stack.enter_async_context(aiohttp.ClientSession())
+            session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._session = await stack.enter_async_context(session)
             stack.push_async_callback(self._stop_host)
             await self.use(self.tenant)
             self._stack = stack.pop_all()
@@ -101,10 +104,13 @@ class Chain:
 
     async def use(self, tenant: Mapping[str, Any]) -> None:
         """Another organisation from now on; the host starts anew only where its settings differ."""
-        environment = {**settings_for(tenant, self.workspace, mode=self._mode), **self._more}
+        environment = {**self._settings.of(tenant), **self._more}
         self.tenant = tenant
         if environment != self._environment:
             await self.restart(environment)
+
+    def _settings_for(self, tenant: Mapping[str, Any]) -> dict[str, str]:
+        return settings_for(tenant, self.workspace, mode=self._mode)
 
     async def restart(self, environment: Mapping[str, str] | None = None, *, keep_log: bool = False) -> None:
         """A fresh host with an empty queue. Raises HostStopped with the end of its log."""
@@ -164,10 +170,12 @@ class Chain:
 
         Raises ChainFailed for any answer but 202.
         """
-        body = self.workspace.trigger_body(incident_name)
         path = f"playbooks/{self._playbooks.get(incident_name, FIRST_PLAYBOOK)}"
-        document = body if whole else {"object": {"id": body["object"]["id"]}}
-        status, answer = await self.post(document, path=path)
+        if whole:
+            body = self.workspace.trigger_text(incident_name)
+        else:
+            body = json.dumps({"object": {"id": self.workspace.incident_id(incident_name)}})
+        status, answer = await self.send(body.encode(), path=path)
         if status != 202:
             raise ChainFailed(f"The function answered {status} instead of 202: {answer}")
 
@@ -196,7 +204,7 @@ class Chain:
 
     def left(self, incident_name: str) -> Left:
         """What is left of the incident."""
-        incident = self.workspace.incident(incident_name)
+        incident = self.workspace.look_at(incident_name)
         properties = incident["properties"]
         comments = tuple(str(comment["properties"]["message"]) for comment in incident["comments"])
         return Left(

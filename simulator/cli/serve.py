@@ -95,7 +95,7 @@ def _show(chain: Chain, names: list[str], endpoint: LocalEndpoint) -> None:
     out.print(f"incidents   {len(names)} made, none triaged yet", markup=False)
     if not names:
         return
-    body = json.dumps({"object": {"id": chain.workspace.trigger_body(names[0])["object"]["id"]}})
+    body = json.dumps({"object": {"id": chain.workspace.incident_id(names[0])}})
     header = f"-H 'x-functions-key: {key}'"
     address = f"{url}/api/playbooks/{FIRST_PLAYBOOK}"
     post = f"curl -s {header} -H 'Content-Type: application/json' -d '{body}' {address}"

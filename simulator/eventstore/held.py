@@ -1,12 +1,14 @@
 """The rows of small logs, held in this process, and handed to DuckDB column by column."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simulator.eventstore.tables import TABLES
 
@@ -25,6 +27,8 @@ ARROW_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
 _EMPTY: Final = MappingProxyType({"string": ""})
 
 type Cells = Mapping[str, object]
+type Span = tuple[datetime, datetime]
+"""The first and the last moment that counts (UTC, no zone)."""
 
 
 class HeldRows:
@@ -126,6 +130,15 @@ class HeldRows:
         self._columns = {key: cells for key, cells in self._columns.items() if key[0] != table}
         self._lists = {key: rows for key, rows in self._lists.items() if key[0] != table}
         self._tables = {key: rows for key, rows in self._tables.items() if key[0] != table}
+
+
+def within(rows: pa.Table, column: str, span: Span | None) -> pa.Table:
+    """The rows whose moment in that column lies in the span, both ends included."""
+    if span is None:
+        return rows
+    first, last = (pa.scalar(moment, type=ARROW_TYPES["datetime"]) for moment in span)
+    moments = rows[column]
+    return rows.filter(pc.and_(pc.greater_equal(moments, first), pc.less_equal(moments, last)))
 
 
 @lru_cache(maxsize=1024)

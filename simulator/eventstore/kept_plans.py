@@ -2,56 +2,59 @@
 
 DuckDB plans the correlated rule in 140 ms and runs it on a handful of rows in a few. It keeps the plan of
 a PREPAREd statement only where the statement reads no table (duckdb issue 17237 and pull request 20885:
-statistics of a table may have shaped the plan). So a small store's rows do not lie in a table: a function
-hands them over as one list, each time a plan runs, and the query's own text works on that. Where rows
-are many, planning does not matter and tables do.
+statistics of a table may have shaped the plan). So a small store's rows do not lie in a table: they are
+handed over each time a plan runs, and the query's own text works on that: as an Arrow stream, or by a
+function as one list where the statement has parameters, since with those a stream counts as a table.
+Where rows are many, planning does not matter and tables do.
 
 Several logs side by side are asked at once by SQL's own words for it: `FROM logs, LATERAL (query)` is the
 query, once for each log. Its rows come from a function of the log's number and from nowhere else.
 """
 
-import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 from duckdb.func import PythonUDFType
 
-from simulator.eventstore.held import HeldRows
+from simulator.eventstore.held import HeldRows, Span, within
+from simulator.eventstore.held_views import cells_of, parser_view, typed, wanted_columns
 from simulator.eventstore.kept_rows import Answered, KeptRows, plain_columns
 from simulator.eventstore.plan_texts import literal, of_each_log, once_each, over
 from simulator.eventstore.row_wise import MOMENT
-from simulator.eventstore.tables import DUCKDB_TYPES, PARSED, PARSERS, PROCESS_EVENTS, TABLES
+from simulator.eventstore.tables import PARSERS, PROCESS_EVENTS, TABLES
 from simulator.eventstore.translation import Parted, RowPlan, Translation
 
 _MOST_PLANS: Final = 256
 # A list after `in` becomes a join, and a join costs more than it saves where rows are few.
 _FEW_ROWS: Final = "SET disabled_optimizers = 'in_clause'"
 _ANY_ROWS: Final = "RESET disabled_optimizers"
-_WORD: Final = re.compile(r"\w+")
-
-type Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
-    """What is asked, and how its times are limited, as SQL."""
+    """What is asked; where a function gives the rows, of which log; how times are limited, as SQL."""
 
     name: str
+    log: str = ""
     limit: str = ""
 
 
-_OPEN: Final = _Asking(name="all rows")
-_WITHIN: Final = _Asking(
-    name="rows of a time", limit=" WHERE TimeGenerated BETWEEN $span_start AND $span_end"
-)
+_PLAIN: Final = _Asking(name="without values")
 _NEWER: Final = _Asking(name="rows that came since")
+_OPEN: Final = _Asking(name="with values", log="0")
+_WITHIN: Final = _Asking(
+    name="with values, rows of a time",
+    log="0",
+    limit=" WHERE TimeGenerated BETWEEN $span_start AND $span_end",
+)
 _EACH: Final = _Asking(
-    name="rows of each log", limit=" WHERE TimeGenerated BETWEEN _log.span_start AND _log.span_end"
+    name="rows of each log",
+    log="_log.number",
+    limit=" WHERE TimeGenerated BETWEEN _log.span_start AND _log.span_end",
 )
 _LOG_TYPE: Final = "STRUCT(number BIGINT, span_start TIMESTAMP, span_end TIMESTAMP)[]"
 
@@ -88,6 +91,7 @@ class KeptPlans:
         self._sources: dict[tuple[str, tuple[str, ...], bool], str] = {}
         self._functions: dict[tuple[str, tuple[str, ...]], str] = {}
         self._start = 0
+        self._span: Span | None = None
         self._whole: set[str] = set()
         self._made = 0
         self._asked: pa.Array[Any] = _asked(())
@@ -98,22 +102,26 @@ class KeptPlans:
         self._plans.clear()
         self._connection.close()
 
-    def answer(self, query: Parted, values: Mapping[str, object], *, within: bool) -> Answered:
-        """Description and rows. `within`: `values` have `span_start` and `span_end`. Raises duckdb.Error.
+    def answer(self, query: Parted, values: Mapping[str, object], *, span: Span | None = None) -> Answered:
+        """Description and rows; `span` is the first and last moment that counts. Raises duckdb.Error.
 
         What the query makes of each row by itself is kept for the next time, where that can be.
         """
-        asking = _WITHIN if within else _OPEN
+        if values:
+            moments = dict(zip(("span_start", "span_end"), span or (), strict=False))
+            kept = self._kept(query.whole, _WITHIN if span else _OPEN)
+            return self._run(kept, {**values, **moments})
+        self._span = span
         if query.rest and query.whole.sql not in self._whole:
             try:
-                kept = self._kept(query.rest, asking, query.parts)
+                kept = self._kept(query.rest, _PLAIN, query.parts)
                 for rows in kept.parts.values():
                     rows.follow()
             except duckdb.Error:
                 self._whole.add(query.whole.sql)
             else:
-                return self._run(kept, values)
-        return self._run(self._kept(query.whole, asking), values)
+                return self._run(kept, {})
+        return self._run(self._kept(query.whole, _PLAIN), {})
 
     def answer_each(self, plan: Translation, spans: Sequence[Span]) -> Answered:
         """Description and rows of all logs, each row behind the number of its log.
@@ -149,9 +157,10 @@ class KeptPlans:
 
     def _prepared(self, plan: Translation, asking: _Asking, parts: Sequence[RowPlan] = ()) -> _Kept:
         kept = {part.name: self._row_by_row(part) for part in parts}
-        sources = {name: self._handed_over(rows.as_table) for name, rows in kept.items()}
+        sources = {name: self._handed_over(self._within(rows)) for name, rows in kept.items()}
         views = self._views(plan, asking) | {
-            name: _part_view(sources[name], rows, asking) for name, rows in kept.items()
+            name: f"SELECT {cells_of(rows.columns, but=MOMENT)} FROM {sources[name]}"  # noqa: S608 - our own names
+            for name, rows in kept.items()
         }
         text = over(plan.sql, views)
         name, parameters = self._named(of_each_log(text) if asking is _EACH else text)
@@ -194,26 +203,35 @@ class KeptPlans:
     def _views(self, plan: Translation, asking: _Asking) -> dict[str, str]:
         """The tables that a query reads, as SQL over the held rows, each with the columns that it names."""
         parsed = [parser for parser in PARSERS if parser in plan.tables]
-        wanted = {table: _wanted(TABLES[table], plan) for table in plan.tables & TABLES.keys()}
-        native, parser_view = _parser(plan)
+        wanted = {table: wanted_columns(TABLES[table], plan) for table in plan.tables & TABLES.keys()}
+        native, parsed_rows = parser_view(plan)
         if parsed:
             wanted[PROCESS_EVENTS] = wanted.get(PROCESS_EVENTS, set()) | native
         views = {table: self._held(table, columns, asking) for table, columns in wanted.items()}
-        return views | dict.fromkeys(parsed, parser_view)
+        return views | dict.fromkeys(parsed, parsed_rows)
 
     def _held(self, table: str, columns: set[str], asking: _Asking) -> str:
         ordered = {column: kind for column, kind in TABLES[table].items() if column in columns}
-        rows = self._of_each(table, ordered) if asking is _EACH else self._source(table, ordered, asking)
-        return f"SELECT {_cells(ordered)} FROM {rows}{asking.limit}"  # noqa: S608 - our own names
+        rows = (
+            self._of_log(table, ordered, asking.log) if asking.log else self._source(table, ordered, asking)
+        )
+        return f"SELECT {cells_of(ordered)} FROM {rows}{asking.limit}"  # noqa: S608 - our own names
 
     def _source(self, table: str, columns: Mapping[str, str], asking: _Asking) -> str:
         """The name under which these columns of the table's rows are handed over, or of the newer rows."""
-        key, names = (table, tuple(columns), asking is _NEWER), tuple(columns)
-        if key not in self._sources:
-            self._sources[key] = self._handed_over(
-                lambda: self._rows.as_table(table, names, start=self._start if asking is _NEWER else 0)
-            )
-        return self._sources[key]
+        names, newer = tuple(columns), asking is _NEWER
+
+        def rows() -> pa.Table:
+            if newer:
+                return self._rows.as_table(table, names, start=self._start)
+            return within(self._rows.as_table(table, names), "TimeGenerated", self._span)
+
+        if (table, names, newer) not in self._sources:
+            self._sources[table, names, newer] = self._handed_over(rows)
+        return self._sources[table, names, newer]
+
+    def _within(self, rows: KeptRows) -> Callable[[], pa.Table]:
+        return lambda: within(rows.as_table(), MOMENT, self._span)
 
     def _handed_over(self, rows: Callable[[], pa.Table]) -> str:
         self._made += 1
@@ -221,44 +239,22 @@ class KeptPlans:
         self._connection.register(name, _Handed(rows))
         return name
 
-    def _of_each(self, table: str, columns: Mapping[str, str]) -> str:
-        """The rows of the log that is asked, which a function gives by its number."""
-        key, names = (table, tuple(columns)), tuple(columns)
-        if key not in self._functions:
-            self._functions[key] = name = f"held_{len(self._functions)}"
+    def _of_log(self, table: str, columns: Mapping[str, str], log: str) -> str:
+        """The rows of a log, which a function gives by its number."""
+        names = tuple(columns)
+        if (table, names) not in self._functions:
+            self._functions[table, names] = name = f"held_{len(self._functions)}"
             self._function(
                 name,
                 lambda numbers: _of_logs(self._rows.as_lists(table, names), numbers),
-                f"STRUCT({_typed(columns)})[]",
+                f"STRUCT({typed(columns)})[]",
             )
-        return f"(SELECT unnest({self._functions[key]}(_log.number), recursive := true))"
+        return f"(SELECT unnest({self._functions[table, names]}({log}), recursive := true))"
 
     def _function(self, name: str, answer: Callable[[Any], Any], kind: str) -> None:
         self._connection.create_function(
             name, answer, ["bigint"], kind, type=PythonUDFType.ARROW, side_effects=True
         )
-
-
-def _typed(columns: Mapping[str, str]) -> str:
-    """Names and types as a function gives them: JSON is text."""
-    return ", ".join(
-        f'"{name}" {"VARCHAR" if kind == "dynamic" else DUCKDB_TYPES[kind]}' for name, kind in columns.items()
-    )
-
-
-def _cells(columns: Mapping[str, str]) -> str:
-    """The columns as tables have them."""
-    return ", ".join(
-        f'CAST("{name}" AS JSON) AS "{name}"' if kind == "dynamic" else f'"{name}"'
-        for name, kind in columns.items()
-    )
-
-
-def _part_view(source: str, rows: KeptRows, asking: _Asking) -> str:
-    """The rows of a part in place of its table, within the times that are asked for."""
-    columns = {name: kind for name, kind in rows.columns.items() if name != MOMENT}
-    limit = asking.limit.replace("TimeGenerated", f'"{MOMENT}"')
-    return f"SELECT {_cells(columns)} FROM {source}{limit}"  # noqa: S608 - our own names
 
 
 def _of_logs(
@@ -280,20 +276,3 @@ def _asked(spans: Sequence[Span]) -> "pa.Array[Any]":
     moment = pa.timestamp("us")
     kind = pa.struct({"number": pa.int64(), "span_start": moment, "span_end": moment})
     return pa.array([logs], type=pa.list_(kind))
-
-
-def _wanted(columns: Iterable[str], plan: Translation) -> set[str]:
-    """Those of the columns that the query names, gives or is limited by."""
-    return {column for column in columns if plan.every_column or column in plan.names} | {"TimeGenerated"}
-
-
-def _parser(plan: Translation) -> tuple[set[str], str]:
-    """The native columns below what the query names of a parser, and the parser as SQL over them."""
-    cells = {name: f'"{name}"' for name in TABLES[PROCESS_EVENTS]} | dict(PARSED)
-    wanted = _wanted(cells, plan)
-    listed = {name: cell for name, cell in cells.items() if name in wanted}
-    text = ", ".join(f'{cell} AS "{name}"' for name, cell in listed.items())
-    native = {word for cell in listed.values() for word in _WORD.findall(cell)} & TABLES[
-        PROCESS_EVENTS
-    ].keys()
-    return native, f'SELECT {text} FROM "{PROCESS_EVENTS}"'  # noqa: S608 - our own column names

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,13 +14,15 @@ from simulator.eventstore.tables import TABLES
 
 _FINER_THAN_MICRO: Final = re.compile(r"(\.\d{6})\d+")
 _ENCODED: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_PLAIN: Final = frozenset({str, int, bool})
 _TRUTHS: Final = MappingProxyType({"true": True, "false": False})
 
 
 def _string(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float, UUID)):
         raise TypeError
-    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _moment(value: object) -> datetime:
@@ -82,18 +84,15 @@ def read_row(table: str, number: int, row: Mapping[str, object]) -> dict[str, ob
             message = f"{table} has no column '{column}' (row {number}); native column names only."
             raise RowRefused(message)
         if value is not None and value != "":
-            cells[column] = _cell(f"{table}.{column} (row {number})", columns[column], value)
+            read, wanted = _READERS[columns[column]]
+            try:
+                cells[column] = read(value)
+            except (TypeError, ValueError, KeyError, OverflowError) as error:
+                message = f"{table}.{column} (row {number}): {value!r:.80} is not {wanted}."
+                raise RowRefused(message) from error
     if "TimeGenerated" not in cells:
         raise RowRefused(f"{table} row {number} has no TimeGenerated.")
     return cells
-
-
-def _cell(place: str, kind: str, value: object) -> object:
-    read, wanted = _READERS[kind]
-    try:
-        return read(value)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise RowRefused(f"{place}: {value!r:.80} is not {wanted}.") from error
 
 
 def written(value: object, kind: str) -> object:
@@ -109,16 +108,18 @@ def written(value: object, kind: str) -> object:
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def written_column(values: Iterable[object], kind: str) -> list[object]:
-    """The cells of one column of an answer; strings are as they are but for those that are missing."""
-    if kind == "string":
-        return [value if isinstance(value, str) else written(value, kind) for value in values]
-    return [None if value is None else written(value, kind) for value in values]
+def written_column(values: Sequence[object], kind: str) -> Sequence[object]:
+    """The cells of one column of an answer, ready for JSON; plain ones are handed on as they are."""
+    if _PLAIN.issuperset(map(type, values)):
+        return values if kind != "dynamic" else list(map(_dynamic, values))
+    if kind == "datetime":
+        return [iso(value) if isinstance(value, datetime) else None for value in values]
+    return [written(value, kind) for value in values]
 
 
 def iso(moment: datetime) -> str:
     """`2024-11-18T21:00:04Z`, with a fraction only where there is one."""
-    text = moment.replace(tzinfo=None).isoformat()
+    text = (moment.replace(tzinfo=None) if moment.tzinfo else moment).isoformat()
     return f"{text.rstrip('0') if moment.microsecond else text}Z"
 
 

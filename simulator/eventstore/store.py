@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 from duckdb_kql.translate import CLOCK_SLOT
 
-from simulator.eventstore.answers import QueryTable, naive, table_of
+from simulator.eventstore.answers import QueryTable, naive, naive_moment, table_of
 from simulator.eventstore.binding import BoundQuery, bind, unbound
 from simulator.eventstore.errors import QueryError
 from simulator.eventstore.event_files import load_file
@@ -79,6 +79,11 @@ class EventStore:
                     for table in TABLES:
                         cursor.execute(f'TRUNCATE "{table}"')
                 self._hold(self._in_memory)
+
+    @property
+    def is_small(self) -> bool:
+        """True while its rows are held in this process, where a query takes milliseconds."""
+        return self._holds
 
     def add_process_events(self, rows: Iterable[Mapping[str, object]]) -> int:
         """Adds native rows of ASimProcessEventLogs and returns how many; a missing cell is empty.
@@ -167,9 +172,8 @@ class EventStore:
             values[lowered_slot(slot)] = self._lower(str(values[slot]))
         if plan.reads_clock:
             values[CLOCK_SLOT] = naive(now or datetime.now(UTC))
-        if timespan and plan.tables:
-            values |= {"span_start": naive(timespan[0]), "span_end": naive(timespan[1])}
-        return self._run(parted, values)
+        span = (naive_moment(timespan[0]), naive_moment(timespan[1])) if timespan and plan.tables else None
+        return self._run(parted, values, span)
 
     def _lower(self, text: str) -> str:
         """In lower case as DuckDB has it, which beyond ASCII is not Python's."""
@@ -180,20 +184,22 @@ class EventStore:
             ((lower,),) = cursor.fetchall()
         return str(lower)
 
-    def _run(self, query: Parted, values: dict[str, object]) -> QueryTable:
-        """`values` has the bounds `span_start` and `span_end` where the query has a timespan."""
+    def _run(self, query: Parted, values: dict[str, object], span: Timespan | None) -> QueryTable:
         try:
             with self._writing:
                 if self._holds:
-                    return table_of(*self._kept.answer(query, values, within="span_start" in values))
-            return self._ask_tables(query.whole, values)
+                    return table_of(*self._kept.answer(query, values, span=span))
+            return self._ask_tables(query.whole, values, span)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             raise QueryError("SemanticError", _first_line(error)) from error
         except duckdb.Error as error:
             raise QueryError("QueryFailed", _first_line(error)) from error
 
-    def _ask_tables(self, plan: Translation, values: dict[str, object]) -> QueryTable:
-        sql = _within_timespan(plan.sql, plan.tables) if "span_start" in values else plan.sql
+    def _ask_tables(self, plan: Translation, values: dict[str, object], span: Timespan | None) -> QueryTable:
+        sql = plan.sql
+        if span:
+            sql = _within_timespan(sql, plan.tables)
+            values |= {"span_start": span[0], "span_end": span[1]}
         statement = self._parsed(sql)
         with self._connection.cursor() as cursor:
             cursor.execute(statement, {name: values[name] for name in statement.named_parameters})

@@ -143,6 +143,7 @@ def _told_errors() -> Iterator[None]:
         raise QueryError("UnsupportedQuery", f"The local engine cannot run this query. {error}") from error
 
 
+@lru_cache(maxsize=8)
 def _read(kql: str) -> Any:
     with clock(datetime.min):  # noqa: DTZ901
         query = lower(kql, {}, {})

@@ -151,7 +151,7 @@ class HostProcess:
 
     async def _queue_states(self, watched: Iterable[str]) -> dict[str, Any]:
         """What the host holds once these queues are drained, or a while later."""
-        session = self._session = self._session or aiohttp.ClientSession()
+        session = self._session = self._session or aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         headers = {"x-functions-key": self.master_key}
         query = [("wait", str(_WAIT_SECONDS)), *(("queue", name) for name in watched)]
         try:

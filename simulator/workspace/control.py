@@ -1,7 +1,6 @@
 """The control surface under `/_control` (see the package's docstring): what a person may see and order."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -95,11 +94,9 @@ class Control:
 
 
 def whole_incident(record: IncidentRecord) -> Json:
-    """The incident with everything that hangs on it; plain JSON of its own."""
-    whole = incident_resource(record) | {
+    """The incident with everything that hangs on it, for reading: it is the workspace's own."""
+    return incident_resource(record) | {
         "alerts": [alert_resource(alert) for alert in record.alerts],
         "comments": list(record.comments.values()),
         "tasks": list(record.tasks.values()),
     }
-    copy: Json = json.loads(json.dumps(whole))
-    return copy

@@ -4,7 +4,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any, Self
 
 from simulator.workspace import rules
@@ -110,9 +109,7 @@ class LocalWorkspace:
         await self._server.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stops listening; hanging answers are let go."""
         await self._server.stop()
 
@@ -169,8 +166,7 @@ class LocalWorkspace:
     def reset(self, tenant: Mapping[str, Any]) -> None:
         """Everything anew: tenant, incidents, calls, edits, faults, and an empty store.
 
-        Parts of a tenant document must not be edited in place: one that is the same object as before is
-        taken to be as it was.
+        A part of the tenant that is the same object as before is taken to be as it was: edit none in place.
         """
         self._fill(tenant)
         self._gate.reset()
@@ -236,6 +232,10 @@ class LocalWorkspace:
 
     def incident(self, incident_name: str) -> Json:
         """The incident's ARM resource as it is now, with `alerts`, `comments` and `tasks` beside it."""
+        return dict(json.loads(json.dumps(self.look_at(incident_name))))
+
+    def look_at(self, incident_name: str) -> Json:
+        """What `incident` gives, for reading alone: it is not copied."""
         return whole_incident(self._incidents.find(incident_name))
 
     def comments(self, incident_name: str) -> list[Json]:
@@ -248,14 +248,19 @@ class LocalWorkspace:
 
     def labels(self, incident_name: str) -> list[str]:
         """Names of its labels."""
-        return [label["labelName"] for label in self.incident(incident_name)["properties"]["labels"]]
+        return [label["labelName"] for label in self.look_at(incident_name)["properties"]["labels"]]
+
+    def incident_id(self, incident_name: str) -> str:
+        """Its ARM id."""
+        return self._incidents.find(incident_name).id
+
+    def trigger_text(self, incident_name: str, *, event: str = "Create") -> str:
+        """The body that the incident trigger posts, as JSON text; `event` is Create or Update."""
+        return json.dumps(incident_trigger(self._incidents.find(incident_name), event=event))
 
     def trigger_body(self, incident_name: str, *, event: str = "Create") -> Json:
-        """The body that the incident trigger posts; `event` is Create or Update."""
-        body: Json = json.loads(
-            json.dumps(incident_trigger(self._incidents.find(incident_name), event=event))
-        )
-        return body
+        """That body as a document."""
+        return dict(json.loads(self.trigger_text(incident_name, event=event)))
 
     def alert_trigger_body(self, system_alert_id: str) -> Json:
         """The body that the alert trigger posts. Raises Refusal 404 where no incident has the alert."""

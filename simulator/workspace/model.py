@@ -98,6 +98,11 @@ class QueryTable(Protocol):
 class EventStore(Protocol):
     """The log tables behind the workspace; `query` raises `simulator.eventstore.QueryError`."""
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a query takes less than it would take to have another thread run it."""
+        ...
+
     def query(
         self, kql: str, *, now: datetime, timespan: tuple[datetime, datetime] | None = None
     ) -> QueryTable:
