@@ -252,6 +252,11 @@ class _Kept:
         self._answers: dict[tuple[object, ...], Any] = {}
         self._alerts: set[str] = set()
 
+    @property
+    def is_small(self) -> bool:
+        """As the store says: nearly every answer is kept."""
+        return bool(self._store.is_small)
+
     def query(self, kql: str, *, now: datetime, timespan: tuple[datetime, datetime] | None = None) -> Any:
         key = (kql, timespan)
         if key not in self._answers:

@@ -24,6 +24,11 @@ class RecordedStore:
         self._lock = threading.Lock()
         self.changes: list[Mapping[str, Any]] = []
 
+    @property
+    def is_small(self) -> bool:
+        """See the workspace's protocol. A question may wait for the lock here, so a thread asks it."""
+        return False
+
     def close(self) -> None:
         """Ends the database."""
         self._real.close()
