@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-MOST_KEPT, LONGEST_KEPT = 2_048, 256
+MOST_KEPT, LONGEST_KEPT = 1_024, 256
 """Texts, and letters of each, that are written once: labels, steps and names come again in each comment."""
 
 _MARKUP = frozenset("&<>\"'[]()!*_`~#@|\\:={}$^+")

@@ -32,8 +32,8 @@ POISON_PAUSE = 600
 ALERT_WITHOUT_INCIDENT = timedelta(minutes=30)
 SWEPT_BACK = timedelta(days=7)
 MOST_YOUNG = 50_000
-"""Objects that may be made before those that refer to each other are looked for. What an incident leaves of
-them is half a dozen small ones; with 64 in flight Python's 2,000 cost a twelfth of the processor time."""
+"""Objects that may be made before those that refer to each other are looked for. A good course leaves none
+of them; with 64 in flight Python's 2,000 cost a twelfth of the processor time."""
 MOST_SWEPT = 50
 """Incidents that one sweep hands over, for each playbook and workspace."""
 

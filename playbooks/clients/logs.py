@@ -45,14 +45,47 @@ _A_MONTH = timedelta(days=31)
 _AN_INSTANT = timedelta(microseconds=1)
 
 
-class LogEvents:
-    """The Events port for one workspace, given by its customer id; what is asked at once is one request."""
+class _Log:
+    """How the log of one workspace is asked."""
 
     def __init__(self, rest: Rest, *, customer_id: str, patience: Patience) -> None:
         self._rest = rest
         self._path = f"/v1/workspaces/{quote(customer_id, safe='')}/query"
         self._patience = patience
-        self._rounds = Rounds[Question, list[Record]](self._ask_all)
+
+    async def ask_all(self, questions: Sequence[Question]) -> Sequence[Answered[list[Record]]]:
+        """The rows of each question. Where they cannot be answered together, each is asked alone."""
+        try:
+            rows = await self.post(request_of(questions))
+            return answers_of(rows, len(questions)) if len(questions) > 1 else [rows]
+        except (Passing, PermissionMissing):
+            raise
+        except SourceError:
+            if len(questions) == 1:
+                raise
+            return await asyncio.gather(*map(self._alone, questions))
+
+    async def _alone(self, question: Question) -> Answered[list[Record]]:
+        try:
+            return await self.post(request_of([question]))
+        except SourceError as error:
+            return error
+
+    async def post(self, body: dict[str, str]) -> list[Record]:
+        """The rows of one answer. Raises SourceError."""
+        call = Call(source=SOURCE, method="POST", template="/v1/workspaces/{workspace}/query", needs=ROLE)
+        return parse_table(
+            await self._rest.ask(call, self._path, query={}, patience=self._patience, body=body)
+        )
+
+
+class LogEvents:
+    """The Events port for one workspace, given by its customer id; what is asked at once is one request."""
+
+    def __init__(self, rest: Rest, *, customer_id: str, patience: Patience) -> None:
+        # Apart from this object, which would else be held by what it holds.
+        self._log = _Log(rest, customer_id=customer_id, patience=patience)
+        self._rounds = Rounds[Question, list[Record]](self._log.ask_all)
 
     async def process_events(
         self, *, host_names: frozenset[str], start: datetime, end: datetime
@@ -97,7 +130,9 @@ class LogEvents:
 
     async def probe(self) -> None:
         """One cheap read of the last hour. Raises SourceError."""
-        await self._post({"query": "_Im_ProcessCreate | project TimeGenerated | take 1", "timespan": "PT1H"})
+        await self._log.post(
+            {"query": "_Im_ProcessCreate | project TimeGenerated | take 1", "timespan": "PT1H"}
+        )
 
     async def _first_after(self, moment: datetime) -> Lookup[datetime]:
         rows = await self._rounds.ask(_from(FIRST_AFTER, moment, moment + _LATER))
@@ -121,7 +156,7 @@ class LogEvents:
 
     async def _incident_of(self, system_alert_id: str) -> Lookup[str]:
         query = f"let alert = {kql.text(system_alert_id)};{INCIDENT_OF_ALERT.replace('$', '')}"
-        rows = await self._post({"query": query, "timespan": "P90D"})
+        rows = await self._log.post({"query": query, "timespan": "P90D"})
         if not rows:
             return Absent(SOURCE)
         newest = max(rows, key=lambda row: (row.text("Status") != "Closed", row.moment("CreatedTime")))
@@ -140,30 +175,6 @@ class LogEvents:
         if len(rows) > MOST_ROWS:
             raise TooLarge(SOURCE, f"more than {MOST_ROWS} rows, which is more than can be read whole")
         return rows
-
-    async def _ask_all(self, questions: Sequence[Question]) -> Sequence[Answered[list[Record]]]:
-        """The rows of each question. Where they cannot be answered together, each is asked alone."""
-        try:
-            rows = await self._post(request_of(questions))
-            return answers_of(rows, len(questions)) if len(questions) > 1 else [rows]
-        except (Passing, PermissionMissing):
-            raise
-        except SourceError:
-            if len(questions) == 1:
-                raise
-            return await asyncio.gather(*map(self._alone, questions))
-
-    async def _alone(self, question: Question) -> Answered[list[Record]]:
-        try:
-            return await self._post(request_of([question]))
-        except SourceError as error:
-            return error
-
-    async def _post(self, body: dict[str, str]) -> list[Record]:
-        call = Call(source=SOURCE, method="POST", template="/v1/workspaces/{workspace}/query", needs=ROLE)
-        return parse_table(
-            await self._rest.ask(call, self._path, query={}, patience=self._patience, body=body)
-        )
 
 
 def _within(text: str, start: datetime, stop: datetime, **values: str) -> Question:

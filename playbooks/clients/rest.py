@@ -40,7 +40,7 @@ type Bearer = AsyncBearerTokenCredentialPolicy[HttpRequest, AsyncHttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_PAGES = 200
 CONNECT_SECONDS = 5.0
-MOST_QUOTED, LONGEST_QUOTED = 2_048, 1_024
+MOST_QUOTED, LONGEST_QUOTED = 512, 1_024
 """Texts, and letters of each, that are quoted once: an incident's address is used a dozen times."""
 
 _quote_once = lru_cache(MOST_QUOTED)(quote)

@@ -35,6 +35,29 @@ MOST_ROWS, LONGEST_ROW = 8_192, 4_096
 hardly ever changes. A row of the same text is the same one."""
 
 
+class _Listed:
+    """The list of watchlists of one workspace."""
+
+    def __init__(self, rest: Rest, *, root: str, patience: Patience) -> None:
+        self._rest = rest
+        self._root = root
+        self._patience = patience
+
+    async def ask(self, asked: Sequence[None]) -> Sequence[Mapping[str, str]]:
+        """For each that asks: alias, without case -> provisioning state. Raises SourceError."""
+        call = Call(source=_SOURCE, method="GET", template=_TEMPLATE, needs=ROLE, settled=True)
+        pages = await self._rest.pages(call, self._root, query=VERSION, patience=self._patience)
+        listed = [
+            one.record("properties") for page in pages for one in Record(_SOURCE, page).records("value")
+        ]
+        states = {
+            one.text("watchlistAlias").casefold(): one.text_if_given("provisioningState")
+            for one in listed
+            if one.members.get("isDeleted") is not True
+        }
+        return [states] * len(asked)
+
+
 class SentinelWatchlists:
     """The Watchlists port for one workspace, given by its ARM id, for one attempt.
 
@@ -45,7 +68,8 @@ class SentinelWatchlists:
         self._rest = rest
         self._root = f"{quote(workspace)}/providers/Microsoft.SecurityInsights/watchlists"
         self._patience = patience
-        self._rounds = Rounds[None, Mapping[str, str]](self._list)
+        # Apart from this object, which would else be held by what it holds.
+        self._rounds = Rounds[None, Mapping[str, str]](_Listed(rest, root=self._root, patience=patience).ask)
         self._known: Mapping[str, str] | None = None
 
     async def items(self, alias: str, *, optional: bool = False) -> Lookup[tuple[WatchlistItem, ...]]:
@@ -82,19 +106,6 @@ class SentinelWatchlists:
         if self._known is None:
             self._known = await self._rounds.ask(None)
         return self._known
-
-    async def _list(self, asked: Sequence[None]) -> Sequence[Mapping[str, str]]:
-        call = Call(source=_SOURCE, method="GET", template=_TEMPLATE, needs=ROLE, settled=True)
-        pages = await self._rest.pages(call, self._root, query=VERSION, patience=self._patience)
-        listed = [
-            one.record("properties") for page in pages for one in Record(_SOURCE, page).records("value")
-        ]
-        states = {
-            one.text("watchlistAlias").casefold(): one.text_if_given("provisioningState")
-            for one in listed
-            if one.members.get("isDeleted") is not True
-        }
-        return [states] * len(asked)
 
 
 def _live_items(source: str, pages: list[dict[str, Any]]) -> tuple[WatchlistItem, ...]:
