@@ -112,15 +112,13 @@ class HeldRows:
         return [0, *self._ends[table], len(self._rows[table])]
 
     def _column(self, table: str, column: str) -> "pa.Array[Any]":
-        """One column; a string that is not given is empty, since Kusto has no null strings."""
-        rows = self._rows[table]
-        if column not in self._filled[table]:
-            return _blank(TABLES[table][column], len(rows))
+        """One column of every row."""
         if (table, column) not in self._columns:
-            self._columns[table, column] = self._cells(table, column, rows)
+            self._columns[table, column] = self._cells(table, column, self._rows[table])
         return self._columns[table, column]
 
     def _cells(self, table: str, column: str, rows: Sequence[Cells]) -> "pa.Array[Any]":
+        """One column; a string that is not given is empty, since Kusto has no null strings."""
         kind = TABLES[table][column]
         if column not in self._filled[table]:
             return _blank(kind, len(rows))
